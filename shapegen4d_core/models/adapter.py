@@ -55,8 +55,8 @@ class SpatioTemporalLayer(SingleBlock):
 class SpatioTemporalAdapter(nn.Module):
     """All added layers of one 4D model, in ``dual`` and ``single`` under the index of the block they follow.
 
-    A fresh adapter leaves the base unchanged bit for bit: output projections are zero, gates one, shift and scale
-    zero. ``ops``, ``dtype`` and ``device`` as in every network of the package.
+    A fresh adapter leaves the base unchanged bit for bit: output projections are zero, gates one, shift and
+    scale zero. ``ops``, ``dtype`` and ``device`` as in every network of the package.
     """
 
     def __init__(self, config: AdapterConfig, ops: Any = nn, dtype: Any = None, device: Any = None) -> None:
@@ -90,8 +90,9 @@ class SpatioTemporalAdapter(nn.Module):
     ) -> FrameMixer:
         """Fix what all layers share in one network evaluation.
 
-        condition [F, W] is the SiLU'd time vector, frame_times [T] or [F] the rotary positions (default 0..T-1),
-        key_bias [L] the per-frame key bias of a collapsed condition. Raises :class:`InputError` on odd shapes.
+        condition [F, W] is the SiLU'd time vector, frame_times [T] or [F] the rotary positions (default
+        0..T-1), key_bias [L] the per-frame key bias of a collapsed condition. Raises :class:`InputError` when
+        the shapes do not fit.
         """
         clips = clip_count(condition.shape[0], frames)
         times = _flat_times(frame_times, clips, frames, condition.device)
@@ -107,7 +108,9 @@ def _flat_times(frame_times: Tensor | None, clips: int, frames: int, device: tor
         return times.repeat(clips)
     if times.numel() == clips * frames:
         return times
-    raise InputError(f"frame_times has {times.numel()} values; give one per frame ({frames}) or {clips} times that.")
+    raise InputError(
+        f"frame_times has {times.numel()} values; give {frames} (one per frame) or {clips * frames}."
+    )
 
 
 class FrameMixer:
@@ -129,7 +132,7 @@ class FrameMixer:
         self.strength = strength
 
     def reads_context_after_single(self, index: int) -> bool:
-        """Whether latents after single block ``index`` need its condition rows (only joint attention does)."""
+        """Whether the layer after single block ``index`` reads condition rows (only joint attention does)."""
         return self.kind == "joint" and str(index) in self.single
 
     def after_dual(self, index: int, context: Tensor, latents: Tensor) -> tuple[Tensor, Tensor]:
@@ -153,7 +156,7 @@ class FrameMixer:
         return self._run(layer, z)
 
     def after_last(self, index: int, context: Tensor | None, latents: Tensor) -> Tensor:
-        """Latents [F, N, W] after the last single block; context [F, M, W] only where joint attention reads it."""
+        """Latents [F, N, W] after the last single block; context [F, M, W] if a layer reads it."""
         layer = self._layer(self.single, index)
         if layer is None:
             return latents

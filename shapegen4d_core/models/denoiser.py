@@ -1,6 +1,6 @@
 """The denoising transformer of Step1X-3D ("FluxDenoiser"), with per-frame timesteps and an optional adapter.
 
-Legend: B clips, T frames, F = B*T flat frames (b*T + t), N latents, M image tokens, C latent channels, W width.
+Legend: B clips, T frames, F = B*T flat frames (b*T + t), N latents of C channels, M image tokens, W width.
 Source: spec section 1; extension notes sections 2 and 8.
 """
 
@@ -22,7 +22,7 @@ from shapegen4d_core.models.layers import ModulatedNorm, TimeEmbedding, token_at
 
 
 class Denoiser(nn.Module):
-    """Velocity of a latent set given its noise level and image tokens; state-dict names are the published ones."""
+    """Velocity of a latent set given its noise level and image tokens; names are the published ones."""
 
     def __init__(self, config: DenoiserConfig, ops: Any = nn, dtype: Any = None, device: Any = None) -> None:
         super().__init__()
@@ -30,9 +30,13 @@ class Denoiser(nn.Module):
         factory = {"dtype": dtype, "device": device}
         self.dit_model = DenoisingTransformer(config, ops, **factory)
         if config.visual_condition_dim != config.condition_dim:
-            self.proj_visual_condtion = _condition_projection(config.visual_condition_dim, config, ops, factory)
+            self.proj_visual_condtion = _projection(
+                config.visual_condition_dim, config.condition_dim, ops, factory
+            )
         if config.use_label_condition and config.label_condition_dim != config.condition_dim:
-            self.proj_label_condtion = _condition_projection(config.label_condition_dim, config, ops, factory)
+            self.proj_label_condtion = _projection(
+                config.label_condition_dim, config.condition_dim, ops, factory
+            )
 
     def forward(
         self,
@@ -48,9 +52,10 @@ class Denoiser(nn.Module):
     ) -> Tensor:
         """Velocity noise - data [F, N, C] of latents [F, N, C] at timestep [F] = 1000 * sigma (0..1000).
 
-        visual [F, M, D] are image tokens, label [F, 3, D] the label tokens of a label model. ``frames`` = T groups
-        frames for ``adapter``, whose contribution is scaled by ``adapter_strength``; frame_times [T] or [F] are its
-        rotary positions (default 0..T-1). ``token_weight`` lets each image token count as that many equal ones.
+        visual [F, M, D] are image tokens, label [F, 3, D] the label tokens of a label model. ``frames`` = T
+        groups frames for ``adapter``, whose contribution ``adapter_strength`` scales; frame_times [T] or [F] are
+        its rotary positions (default 0..T-1). ``token_weight`` = M lets each image token count as M equal ones,
+        exactly.
         Raises :class:`InputError` naming the argument whose shape does not fit.
         """
         self._check(latents, timestep, visual, label)
@@ -94,7 +99,7 @@ class Denoiser(nn.Module):
         }
         if config.use_label_condition:
             if label is None:
-                raise InputError("label is missing; this model needs label tokens [F, 3, D] (zeros for no label).")
+                raise InputError("label is missing; this model needs label tokens [F, 3, D], zeros for none.")
             expected["label"] = (label, 3, config.label_condition_dim)
         elif label is not None:
             raise InputError("label was given, but this model has no label condition; leave it out.")
@@ -105,11 +110,13 @@ class Denoiser(nn.Module):
                     + (f" and {channels} channels last." if channels else ".")
                 )
         if config.slot_count and latents.shape[1] > config.slot_count:
-            raise InputError(f"latents hold {latents.shape[1]} tokens; this model has slots for {config.slot_count}.")
+            raise InputError(
+                f"latents hold {latents.shape[1]} tokens, but the model has {config.slot_count} slots."
+            )
 
 
-def _condition_projection(dim: int, config: DenoiserConfig, ops: Any, factory: dict[str, Any]) -> nn.Sequential:
-    return nn.Sequential(ops.RMSNorm(dim, **factory), ops.Linear(dim, config.condition_dim, **factory))
+def _projection(given: int, wanted: int, ops: Any, factory: dict[str, Any]) -> nn.Sequential:
+    return nn.Sequential(ops.RMSNorm(given, **factory), ops.Linear(given, wanted, **factory))
 
 
 class DenoisingTransformer(nn.Module):
@@ -142,9 +149,14 @@ class DenoisingTransformer(nn.Module):
                 linear.bias.zero_()
 
     def forward(
-        self, latents: Tensor, tokens: Tensor, condition: Tensor, key_bias: Tensor | None, mixer: FrameMixer | None
+        self,
+        latents: Tensor,
+        tokens: Tensor,
+        condition: Tensor,
+        key_bias: Tensor | None,
+        mixer: FrameMixer | None,
     ) -> Tensor:
-        """latents [F, N, C], tokens [F, M, condition_dim], condition [F, W] (SiLU'd time vector) -> [F, N, C]."""
+        """latents [F, N, C], tokens [F, M, condition_dim], condition [F, W] (SiLU of the time vector) -> velocity."""
         x, y = self.proj_in(latents), self.proj_cross_attention(tokens)
         if self.slot_embed is not None:
             x = x + self.slot_embed[: x.shape[1]].to(x)

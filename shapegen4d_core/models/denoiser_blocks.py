@@ -33,8 +33,14 @@ class DualAttention(nn.Module):
     def forward(self, context: Tensor, latents: Tensor, key_bias: Tensor | None) -> tuple[Tensor, Tensor]:
         """context [F, M, W], latents [F, N, W], key_bias [M+N] or None -> both streams after attention."""
         h, count = self.heads, context.shape[1]
-        q = [self.norm_added_q(split_heads(self.add_q_proj(context), h)), self.norm_q(split_heads(self.to_q(latents), h))]
-        k = [self.norm_added_k(split_heads(self.add_k_proj(context), h)), self.norm_k(split_heads(self.to_k(latents), h))]
+        q = [
+            self.norm_added_q(split_heads(self.add_q_proj(context), h)),
+            self.norm_q(split_heads(self.to_q(latents), h)),
+        ]
+        k = [
+            self.norm_added_k(split_heads(self.add_k_proj(context), h)),
+            self.norm_k(split_heads(self.to_k(latents), h)),
+        ]
         v = [split_heads(self.add_v_proj(context), h), split_heads(self.to_v(latents), h)]
         mixed = token_attention(torch.cat(q, 1), torch.cat(k, 1), torch.cat(v, 1), key_bias)
         return self.to_add_out(mixed[:, :count]), self.to_out[0](mixed[:, count:])
@@ -54,7 +60,7 @@ class DualBlock(nn.Module):
     def forward(
         self, context: Tensor, latents: Tensor, condition: Tensor, key_bias: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """context [F, M, W], latents [F, N, W], condition [F, W] (SiLU of the time vector) -> both, updated."""
+        """context [F, M, W], latents [F, N, W], condition [F, W] (SiLU of the time vector) -> both updated."""
         x_mod, y_mod = self.norm1.vectors(condition), self.norm1_context.vectors(condition)
         y_out, x_out = self.attn(
             self.norm1_context(context, y_mod[0], y_mod[1]), self.norm1(latents, x_mod[0], x_mod[1]), key_bias
@@ -103,9 +109,9 @@ class SingleBlock(nn.Module):
         parts: Sequence[slice] = (slice(None),),
         strength: float = 1.0,
     ) -> tuple[Tensor, ...]:
-        """z [F, L, W], condition [F, W] (SiLU of the time vector) -> the updated rows of z, one tensor per part.
+        """z [F, L, W], condition [F, W] (SiLU of the time vector) -> the rows of z in each part, updated.
 
-        Every row serves as key and value; only rows in ``parts`` are queries, so rows nobody reads cost nothing.
+        Every row serves as key and value; only rows in ``parts`` are queries: rows nobody reads cost nothing.
         ``mix`` maps q [F, Q, H, D], k, v [F, L, H, D] to [F, Q, W]; ``strength`` scales what is added to z.
         """
         shift, scale, gate = self.norm.vectors(condition)

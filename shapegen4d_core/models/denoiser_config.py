@@ -1,4 +1,4 @@
-"""Configurations of the denoiser and of its spatiotemporal adapter: frozen, JSON-able, checked on creation."""
+"""Configurations of the denoiser and of its spatiotemporal adapter: frozen, JSON-able, checked when made."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def _require_at_least(name: str, value: int, lowest: int) -> None:
 
 def _require_heads(width: int, num_heads: int) -> None:
     if width % num_heads:
-        raise InputError(f"width {width} cannot be split into num_heads {num_heads} equal heads; change num_heads.")
+        raise InputError(
+            f"width {width} cannot be split into num_heads {num_heads} equal heads; change num_heads."
+        )
     if (width // num_heads) % 2:
         raise InputError(
             f"width {width} with num_heads {num_heads} gives heads of odd size {width // num_heads}; "
@@ -30,7 +32,9 @@ def _select_fields(cls: type, values: dict[str, Any], ignored: tuple[str, ...]) 
     names = {field.name for field in fields(cls)}
     unknown = sorted(set(values) - names - set(ignored))
     if unknown:
-        raise InputError(f"{cls.__name__} has no field named {', '.join(unknown)}; remove it from the config file.")
+        raise InputError(
+            f"{cls.__name__} has no field named {', '.join(unknown)}; remove it from the config file."
+        )
     return {name: value for name, value in values.items() if name in names}
 
 
@@ -38,8 +42,8 @@ def _select_fields(cls: type, values: dict[str, Any], ignored: tuple[str, ...]) 
 class DenoiserConfig:
     """Sizes of the denoising transformer; names and defaults are those of the published base config.json.
 
-    Two fields are ours: ``slot_count`` (learned embeddings added to the first latents, 0 = none, as published)
-    and ``mlp_ratio``. ``identity_init`` only concerns training from scratch: with it every block starts as the
+    Two fields are ours: ``slot_count`` (learned embeddings added to the latents, 0 = none, as published) and
+    ``mlp_ratio``. ``identity_init`` only concerns training from scratch: with it every block starts as the
     identity and the output as zero. Raises :class:`InputError` for a size that cannot be built.
     Source: spec section 1.
     """
@@ -63,15 +67,26 @@ class DenoiserConfig:
     mlp_ratio: int = 4
 
     def __post_init__(self) -> None:
-        for name in ("input_channels", "width", "num_heads", "condition_dim", "visual_condition_dim", "mlp_ratio"):
+        for name in (
+            "input_channels",
+            "width",
+            "num_heads",
+            "condition_dim",
+            "visual_condition_dim",
+            "mlp_ratio",
+        ):
             _require_at_least(name, getattr(self, name), 1)
         for name in ("layers", "num_single_layers", "slot_count"):
             _require_at_least(name, getattr(self, name), 0)
         _require_heads(self.width, self.num_heads)
         if self.multi_condition_type != "in_context":
-            raise InputError(f"multi_condition_type is {self.multi_condition_type!r}; only 'in_context' exists.")
+            raise InputError(
+                f"multi_condition_type is {self.multi_condition_type!r}; only 'in_context' exists."
+            )
         if not self.use_visual_condition:
-            raise InputError("use_visual_condition is false; this denoiser always reads image tokens, set it to true.")
+            raise InputError(
+                "use_visual_condition is false; this denoiser always reads image tokens, set it to true."
+            )
         if self.use_caption_condition:
             raise InputError("use_caption_condition is true; captions are not supported, set it to false.")
 
@@ -82,7 +97,7 @@ class DenoiserConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DenoiserConfig:
-        """Build from a config.json dictionary, ignoring the loader's own fields; raises :class:`InputError`."""
+        """Build from a config.json dictionary, without the loader's own fields; raises :class:`InputError`."""
         return cls(**_select_fields(cls, values, _LOADER_FIELDS))
 
     def to_dict(self) -> dict[str, Any]:
@@ -92,12 +107,12 @@ class DenoiserConfig:
 
 @dataclass(frozen=True)
 class AdapterConfig:
-    """Sizes of the spatiotemporal layers added to a base of ``layers`` dual and ``num_single_layers`` single blocks.
+    """Sizes of the spatiotemporal layers between the ``layers`` dual and ``num_single_layers`` single blocks.
 
-    ``every``: one layer follows every ``every``-th block of each stage (paper: 1). ``attention``: ``joint`` over
-    image and shape tokens of all frames (paper), ``shape`` without the image tokens, ``temporal`` each token over
-    its own index through time. ``rope_theta`` is the base of the rotation frequencies on frame time; ``frames``
-    is the clip length of training. Raises :class:`InputError` for a size that cannot be built.
+    ``every``: one layer follows every ``every``-th block of each stage (paper: 1). ``attention``: ``joint``
+    over image and shape tokens of all frames (paper), ``shape`` without the image tokens, ``temporal`` each
+    token over its own index through time. ``rope_theta`` is the base of the rotation frequencies on frame time;
+    ``frames`` is the clip length of training. Raises :class:`InputError` for a size that cannot be built.
     Source: paper section 3.2 and table 3; extension notes section 1.
     """
 
@@ -118,7 +133,9 @@ class AdapterConfig:
             _require_at_least(name, getattr(self, name), 0)
         _require_heads(self.width, self.num_heads)
         if self.attention not in ADAPTER_ATTENTION:
-            raise InputError(f"attention is {self.attention!r}; it must be one of {', '.join(ADAPTER_ATTENTION)}.")
+            raise InputError(
+                f"attention is {self.attention!r}; it must be one of {', '.join(ADAPTER_ATTENTION)}."
+            )
         if not self.rope_theta > 1.0:
             raise InputError(f"rope_theta is {self.rope_theta!r}; it must be larger than 1.")
 
@@ -130,7 +147,10 @@ class AdapterConfig:
     @classmethod
     def for_denoiser(cls, config: DenoiserConfig, **changes: Any) -> AdapterConfig:
         """The adapter of the same sizes as ``config``; ``changes`` override single fields."""
-        sizes = {name: getattr(config, name) for name in ("width", "num_heads", "layers", "num_single_layers", "mlp_ratio")}
+        sizes = {
+            name: getattr(config, name)
+            for name in ("width", "num_heads", "layers", "num_single_layers", "mlp_ratio")
+        }
         return cls(**{**sizes, **changes})
 
     @classmethod

@@ -1,6 +1,6 @@
 """The few reshapes between clips and flat frames, named by their result.
 
-Legend: B clips, T frames, F = B*T flat frames in batch-major order (b*T + t), L tokens, H heads, D channels per head.
+Legend: B clips, T frames, F = B*T flat frames in batch-major order (b*T + t), L tokens, H heads, D head size.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from shapegen4d_core.errors import InputError
 
 
 def clip_count(flat_frames: int, frames: int) -> int:
-    """Number of clips B in ``flat_frames`` flat frames of ``frames`` each; raises :class:`InputError` if uneven."""
+    """Clips B in ``flat_frames`` frames, ``frames`` per clip; raises :class:`InputError` if uneven."""
     if frames < 1 or flat_frames % frames:
-        raise InputError(f"frames is {frames}, which does not divide the {flat_frames} frames given; change frames.")
+        raise InputError(
+            f"frames is {frames}, which does not divide the {flat_frames} frames given; change it."
+        )
     return flat_frames // frames
 
 
@@ -23,7 +25,7 @@ def merge_batch_time(x: Tensor) -> Tensor:
 
 
 def split_batch_time(x: Tensor, frames: int) -> Tensor:
-    """[B*T, ...] -> [B, T, ...], a view; raises :class:`InputError` when ``frames`` does not divide the first axis."""
+    """[B*T, ...] -> [B, T, ...], a view; raises :class:`InputError` if uneven."""
     return x.unflatten(0, (clip_count(x.shape[0], frames), frames))
 
 
