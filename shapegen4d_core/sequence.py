@@ -30,7 +30,7 @@ __all__ = ["Camera", "Clip", "ImageTokens", "LatentSequence", "MeshSequence"]
 class Clip:
     """Frames [T,H,W,4] float32 0..1 (RGB and straight alpha) of one object, with their mean rate.
 
-    ``crop`` is (x0, y0, side) of the square these frames were cut from, in source pixels (it may reach outside
+    ``crop`` is (x0, y0, side) of the square these frames were cut from, in source pixels (it may reach out of
     the source), ``source_size`` is (height, width) of the source; both None when the frames were not cropped.
     """
 
@@ -122,11 +122,11 @@ class LatentSequence:
 
 @dataclass(frozen=True, eq=False)
 class MeshSequence:
-    """One triangle mesh per frame: vertices [V_t,3] float32, faces [F_t,3] int32 counter-clockwise from outside.
+    """One triangle mesh per frame: vertices [V_t,3] float32, faces [F_t,3] int32, outside counter-clockwise.
 
-    Frames may differ in topology and may be empty. ``normals`` are per vertex; ``uv`` [V,2] (origin bottom left)
-    and ``texture`` [H,W,3|4] uint8 belong to all frames, so they need a fixed topology. ``settings`` is kept as
-    its own JSON copy.
+    Frames may differ in topology and may be empty. ``normals`` are per vertex; ``uv`` [V,2] (origin bottom
+    left) and ``texture`` [H,W,3|4] uint8 belong to all frames, so they need a fixed topology. ``settings`` is
+    kept as its own JSON copy.
     """
 
     vertices: tuple[np.ndarray, ...]  # T x [V_t,3]

@@ -125,8 +125,8 @@ def test_mesh_sequence_properties():
 
 
 def mesh_with(**changes):
-    faces = (np.array([[0, 1, 2]], np.int32),)
-    return MeshSequence(**({"vertices": (np.zeros((3, 3), np.float32),), "faces": faces, "fps": 1.0} | changes))
+    base = {"vertices": (np.zeros((3, 3), np.float32),), "faces": (np.array([[0, 1, 2]], np.int32),)}
+    return MeshSequence(**(base | {"fps": 1.0} | changes))
 
 
 REFUSED = {
