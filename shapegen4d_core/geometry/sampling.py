@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from shapegen4d_core.errors import InputError
+from ..errors import InputError
 
 
 def farthest_point_sampling(points: Tensor, count: int, start: int = 0) -> Tensor:

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from shapegen4d_core.errors import InputError
-from shapegen4d_core.models.denoiser_blocks import SingleBlock
-from shapegen4d_core.models.denoiser_config import AdapterConfig
-from shapegen4d_core.models.layers import token_attention
-from shapegen4d_core.models.tensor_ops import (
+from ..errors import InputError
+from .denoiser_blocks import SingleBlock
+from .denoiser_config import AdapterConfig
+from .layers import token_attention
+from .tensor_ops import (
     clip_count,
     merge_batch_token,
     merge_time_tokens,

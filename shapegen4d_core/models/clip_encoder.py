@@ -11,8 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from shapegen4d_core.errors import InputError
-
+from ..errors import InputError
 from .config import ClipVisionConfig
 from .layers import token_attention
 

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shapegen4d_core.errors import InputError
-
+from ..errors import InputError
 from .denoiser_config import AdapterConfig, DenoiserConfig
 
 __all__ = [

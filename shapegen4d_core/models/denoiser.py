@@ -14,11 +14,11 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from shapegen4d_core.errors import InputError
-from shapegen4d_core.models.adapter import FrameMixer, SpatioTemporalAdapter
-from shapegen4d_core.models.denoiser_blocks import DualBlock, SingleBlock
-from shapegen4d_core.models.denoiser_config import DenoiserConfig
-from shapegen4d_core.models.layers import ModulatedNorm, TimeEmbedding, token_attention
+from ..errors import InputError
+from .adapter import FrameMixer, SpatioTemporalAdapter
+from .denoiser_blocks import DualBlock, SingleBlock
+from .denoiser_config import DenoiserConfig
+from .layers import ModulatedNorm, TimeEmbedding, token_attention
 
 
 class Denoiser(nn.Module):
@@ -53,9 +53,9 @@ class Denoiser(nn.Module):
         """Velocity noise - data [F, N, C] of latents [F, N, C] at timestep [F] = 1000 * sigma (0..1000).
 
         visual [F, M, D] are image tokens, label [F, 3, D] the label tokens of a label model. ``frames`` = T
-        groups frames for ``adapter``, whose contribution ``adapter_strength`` scales; frame_times [T] or [F] are
-        its rotary positions (default 0..T-1). ``token_weight`` = M lets each image token count as M equal ones,
-        exactly.
+        groups frames for ``adapter``, whose contribution ``adapter_strength`` scales; frame_times [T] or [F]
+        are its rotary positions (default 0..T-1). ``token_weight`` = M lets each image token count as M equal
+        ones, exactly.
         Raises :class:`InputError` naming the argument whose shape does not fit.
         """
         self._check(latents, timestep, visual, label)
@@ -156,7 +156,7 @@ class DenoisingTransformer(nn.Module):
         key_bias: Tensor | None,
         mixer: FrameMixer | None,
     ) -> Tensor:
-        """latents [F, N, C], tokens [F, M, condition_dim], condition [F, W] (SiLU of the time vector) -> velocity."""
+        """latents [F, N, C], tokens [F, M, D], condition [F, W] (SiLU of the time vector) -> [F, N, C]."""
         x, y = self.proj_in(latents), self.proj_cross_attention(tokens)
         if self.slot_embed is not None:
             x = x + self.slot_embed[: x.shape[1]].to(x)

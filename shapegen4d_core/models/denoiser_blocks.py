@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from shapegen4d_core.models.layers import FeedForward, ModulatedNorm, clamp_half, gated, token_attention
-from shapegen4d_core.models.tensor_ops import split_heads
+from .layers import FeedForward, ModulatedNorm, clamp_half, gated, token_attention
+from .tensor_ops import split_heads
 
 Mix = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -60,7 +60,7 @@ class DualBlock(nn.Module):
     def forward(
         self, context: Tensor, latents: Tensor, condition: Tensor, key_bias: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """context [F, M, W], latents [F, N, W], condition [F, W] (SiLU of the time vector) -> both updated."""
+        """context [F, M, W], latents [F, N, W], condition [F, W] (SiLU of the time vector) -> both, new."""
         x_mod, y_mod = self.norm1.vectors(condition), self.norm1_context.vectors(condition)
         y_out, x_out = self.attn(
             self.norm1_context(context, y_mod[0], y_mod[1]), self.norm1(latents, x_mod[0], x_mod[1]), key_bias

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from shapegen4d_core.errors import InputError
+from ..errors import InputError
 
 ADAPTER_ATTENTION = ("joint", "shape", "temporal")
 _LOADER_FIELDS = ("weights", "_class_name", "_diffusers_version", "_name_or_path")
@@ -97,7 +97,7 @@ class DenoiserConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DenoiserConfig:
-        """Build from a config.json dictionary, without the loader's own fields; raises :class:`InputError`."""
+        """Build from a config.json dictionary, without the loader's fields; raises :class:`InputError`."""
         return cls(**_select_fields(cls, values, _LOADER_FIELDS))
 
     def to_dict(self) -> dict[str, Any]:
@@ -111,8 +111,8 @@ class AdapterConfig:
 
     ``every``: one layer follows every ``every``-th block of each stage (paper: 1). ``attention``: ``joint``
     over image and shape tokens of all frames (paper), ``shape`` without the image tokens, ``temporal`` each
-    token over its own index through time. ``rope_theta`` is the base of the rotation frequencies on frame time;
-    ``frames`` is the clip length of training. Raises :class:`InputError` for a size that cannot be built.
+    token over its own index through time. ``rope_theta`` is the base of the rotation frequencies on frame
+    time; ``frames`` is the clip length of training. Raises :class:`InputError` for a size that cannot be built.
     Source: paper section 3.2 and table 3; extension notes section 1.
     """
 

@@ -11,8 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from shapegen4d_core.errors import InputError
-
+from ..errors import InputError
 from .clip_encoder import ClipModel
 from .config import ImageEncoderConfig
 from .layers import token_attention

@@ -11,9 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from shapegen4d_core.errors import InputError
-from shapegen4d_core.geometry.sampling import farthest_point_sampling
-
+from ..errors import InputError
+from ..geometry.sampling import farthest_point_sampling
 from .config import ShapeVAEConfig
 from .posterior import Posterior
 from .vae_blocks import NORM_EPS, CrossBlock, SelfStack, point_features

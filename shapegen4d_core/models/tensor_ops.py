@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from shapegen4d_core.errors import InputError
+from ..errors import InputError
 
 
 def clip_count(flat_frames: int, frames: int) -> int:
