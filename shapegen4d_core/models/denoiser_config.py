@@ -112,7 +112,8 @@ class AdapterConfig:
     ``every``: one layer follows every ``every``-th block of each stage (paper: 1). ``attention``: ``joint``
     over image and shape tokens of all frames (paper), ``shape`` without the image tokens, ``temporal`` each
     token over its own index through time. ``rope_theta`` is the base of the rotation frequencies on frame
-    time; ``frames`` is the clip length of training. Raises :class:`InputError` for a size that cannot be built.
+    time; ``frames`` is the clip length of training. Raises :class:`InputError` for a size that cannot be
+    built.
     Source: paper section 3.2 and table 3; extension notes section 1.
     """
 
