@@ -1,1 +1,1 @@
-
+"""Training and test data: procedural animated shapes with exact fields and known correspondence."""

@@ -1,0 +1,74 @@
+"""Optimiser, learning-rate schedule and weight averaging shared by all stages."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+EMBEDDING_NAMES = ("embeddings", "slot_embed", "proj_in", "input_proj", "query_proj", "proj_out", "output_proj",
+                   "pre_kl", "post_kl", "patch")
+
+
+def split_parameters(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """Trainable hidden matrices (for Muon) and everything else (for AdamW)."""
+    hidden, rest = [], []
+    for name, parameter in module.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        inner = parameter.ndim == 2 and not any(part in name for part in EMBEDDING_NAMES)
+        (hidden if inner else rest).append(parameter)
+    return hidden, rest
+
+
+class Optimizer:
+    """Muon on hidden matrices and AdamW on the rest, with one learning rate and gradient clipping."""
+
+    def __init__(self, module: nn.Module, rate: float, clip: float = 1.0, weight_decay: float = 0.01):
+        hidden, rest = split_parameters(module)
+        self.parameters = hidden + rest
+        self.rate, self.clip = rate, clip
+        self.parts: list[torch.optim.Optimizer] = []
+        if hidden:
+            self.parts.append(torch.optim.Muon(hidden, lr=rate, weight_decay=weight_decay,
+                                               adjust_lr_fn="match_rms_adamw"))
+        if rest:
+            self.parts.append(torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.0))
+
+    def step(self, factor: float) -> float:
+        """Apply the gradients at ``factor`` times the base rate, clear them and return their norm before clipping."""
+        norm = float(nn.utils.clip_grad_norm_(self.parameters, self.clip))
+        for part in self.parts:
+            for group in part.param_groups:
+                group["lr"] = self.rate * factor
+            part.step()
+            part.zero_grad(set_to_none=True)
+        return norm
+
+
+def schedule(progress: float, warm_up: float = 0.03, floor: float = 0.02, hold: float = 0.4) -> float:
+    """Learning-rate factor at ``progress`` in 0..1: linear warm-up, a plateau until ``hold``, linear decay."""
+    if progress < warm_up:
+        return max(progress / warm_up, 0.02)
+    if progress < hold:
+        return 1.0
+    return floor + (1.0 - floor) * max(0.0, 1.0 - (progress - hold) / (1.0 - hold))
+
+
+class Average:
+    """Exponential moving average of a module's parameters, kept in a copy of the module."""
+
+    def __init__(self, module: nn.Module, decay: float):
+        self.module = copy.deepcopy(module).eval().requires_grad_(False)
+        self.decay, self.count = decay, 0
+
+    @torch.no_grad()
+    def update(self, module: nn.Module) -> None:
+        """Blend the current parameters in; early updates weigh more so that the start is forgotten."""
+        self.count += 1
+        decay = min(self.decay, (1 + self.count) / (10 + self.count))
+        mine: Iterable[torch.Tensor] = self.module.parameters()
+        for kept, new in zip(mine, module.parameters()):
+            kept.lerp_(new.detach(), 1.0 - decay)
