@@ -41,7 +41,7 @@ class Camera:
         if not 0 < self.fov_degrees < 180:
             raise InputError(f"Camera fov_degrees is {self.fov_degrees}, accepted is above 0 and below 180.")
         if self.width < 1 or self.height < 1:
-            raise InputError(f"Camera size is {self.width} x {self.height}, accepted is at least 1 x 1 pixels.")
+            raise InputError(f"Camera size is {self.width} x {self.height}, accepted is at least 1 x 1.")
 
     def axes(self) -> np.ndarray:
         """Rows right, up and back of the camera in world coordinates, float64 [3,3]; no singular pitch."""
