@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from shapegen4d_core.errors import InputError
-
+from ..errors import InputError
 from .config import LabelEncoderConfig
 
 LABELS = {

@@ -15,12 +15,11 @@ import torch.nn.functional as functional
 from PIL import Image
 from torch import Tensor
 
-from shapegen4d_core.errors import InputError
-
+from ..errors import InputError
 from .config import ClipVisionConfig, ImageEncoderConfig
 
 if TYPE_CHECKING:
-    from shapegen4d_core.sequence import Clip
+    from ..sequence import Clip
 
 PixelConfig = ImageEncoderConfig | ClipVisionConfig
 WHITE = (255, 255, 255)

@@ -1,0 +1,200 @@
+"""Loading models: published folders as they are, our own, and single files for hosts (spec 8, 9).
+
+A folder holds ``transformer/``, ``vae/`` and ``visual_encoder/`` (``label_encoder/`` for a label model),
+each with ``config.json`` and weights in safetensors, whole or in shards. Ours adds
+``spatiotemporal.safetensors`` and ``.json`` (the adapter) and ``shapegen4d.json`` (what departs from the
+paper, and sampling defaults).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import InputError
+from .adapter import SpatioTemporalAdapter
+from .bundle import ModelBundle, check_fit, checked_parts
+from .denoiser import Denoiser
+from .image_encoder import ImageEncoder
+from .label_encoder import LabelEncoder
+from .parts import PARTS, Part
+from .presets import ModelConfig
+from .shape_vae import ShapeVAE
+from .weights import Weights, WithoutInit, fill, find_weights, open_weights, read_json
+
+SETTINGS_FILE = "shapegen4d.json"
+TINY_FOLDER = Path(__file__).resolve().parent.parent / "assets" / "tiny"
+Source = str | os.PathLike | Mapping[str, Tensor]
+
+
+def load(
+    folder: str | os.PathLike,
+    dtype: torch.dtype | None = None,
+    device: Any = "cpu",
+    ops: Any = nn,
+    parts: Iterable[str] | None = None,
+) -> ModelBundle:
+    """The model in a folder, or the bundled one for "tiny", ready for inference.
+
+    dtype: of the weights (None: float32; the field head keeps float32 always). parts: names of those
+    wanted, of image_encoder, vae, denoiser, adapter, label_encoder; the last two are skipped where a folder
+    has none. Raises InputError when something is missing, is not safetensors or does not fit.
+    """
+    root = model_folder(folder)
+    locations = _locations(root, checked_parts(parts), explicit=parts is not None)
+    networks = {
+        key: _load_part(PARTS[key], path, None, dtype, device, ops) for key, path in locations.items()
+    }
+    configs = {key: network.config for key, network in networks.items()}
+    config = replace(ModelConfig(name=root.name), **configs).with_settings(_settings(root))
+    check_fit(config, networks)
+    return ModelBundle(config, **networks)
+
+
+def model_folder(folder: str | os.PathLike) -> Path:
+    """The folder a name or path means; raises InputError saying what was looked for."""
+    root = TINY_FOLDER if folder == "tiny" else Path(folder).expanduser()
+    if root.is_file():
+        raise InputError(f"{root} is a file; give the model folder, which holds transformer/ and vae/.")
+    if not root.is_dir():
+        raise InputError(
+            f"There is no model {str(folder)!r}: looked for a folder at {root.absolute()}; "
+            "give a model folder, or tiny for the bundled model."
+        )
+    if any(_part_path(root, PARTS[key]) for key in PARTS):
+        return root
+    inside = [child.name for child in sorted(root.iterdir()) if (child / "model_index.json").is_file()]
+    hint = f"; it has models in {', '.join(inside)}, give one of those" if inside else ""
+    looked = ", ".join(f"{part.folder}/" for part in PARTS.values() if part.folder)
+    raise InputError(
+        f"{root} is not a model folder: it has none of {looked}, spatiotemporal.safetensors{hint}."
+    )
+
+
+def _part_path(root: Path, part: Part) -> Path | None:
+    """Where a part lies: its sub-folder, or its file or shard index in the model folder; None if absent."""
+    if part.folder is not None:
+        return root / part.folder if (root / part.folder).is_dir() else None
+    files = (root / part.weights_file, root / f"{part.weights_file}.index.json")
+    return next((file for file in files if file.is_file()), None)
+
+
+def _locations(root: Path, wanted: list[str], explicit: bool) -> dict[str, Path]:
+    found = {key: _part_path(root, PARTS[key]) for key in wanted}
+    missing = [key for key in wanted if found[key] is None and (explicit or PARTS[key].required)]
+    if missing:
+        looked = ", ".join(f"{key} ({PARTS[key].folder or PARTS[key].weights_file})" for key in missing)
+        raise InputError(f"The model folder {root} lacks {looked}; complete it, or ask for other parts.")
+    return {key: path for key, path in found.items() if path is not None}
+
+
+def _settings(root: Path) -> dict[str, Any]:
+    path = root / SETTINGS_FILE
+    return read_json(path) if path.is_file() else {}
+
+
+def _load_part(part: Part, source: Source, config: Any, dtype: Any, device: Any, ops: Any) -> nn.Module:
+    weights = open_weights(source)
+    config = _config_of(part, weights, config)
+    with WithoutInit():
+        network = part.network(config, ops=ops, dtype=dtype or torch.float32, device="meta")
+    fill(network, weights, part.what, part.rename, part.unused, device)
+    return network
+
+
+def _config_of(part: Part, weights: Weights, given: Any) -> Any:
+    """The configuration given, or that beside the weights, in their header, or read off the shapes."""
+    if isinstance(given, part.config):
+        return given
+    if given is not None:
+        return part.config.from_dict(given)
+    beside = weights.files[0].parent / part.config_file if weights.files else None
+    if beside is not None and beside.is_file():
+        return part.config.from_dict(read_json(beside))
+    if "config" in weights.metadata:
+        return part.config.from_dict(_header_config(weights))
+    names = {part.rename(name): shape for name, shape in weights.shapes.items()}
+    return part.infer(names)
+
+
+def _header_config(weights: Weights) -> dict[str, Any]:
+    try:
+        values = json.loads(weights.metadata["config"])
+    except ValueError as error:
+        raise InputError(f"{weights.label} has a damaged header: its config is not JSON text.") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{weights.label} has a damaged header: its config is not a JSON object.")
+    return values
+
+
+def load_image_encoder(
+    source: Source, config: Any = None, dtype: Any = None, device: Any = "cpu", ops: Any = nn
+) -> ImageEncoder:
+    """The image encoder of a file, folder or state dict.
+
+    config: an object or dictionary; None: ``config.json`` beside the file, else the file's header, else the
+    shapes.
+    """
+    return _load_part(PARTS["image_encoder"], source, config, dtype, device, ops)
+
+
+def load_vae(
+    source: Source, config: Any = None, dtype: Any = None, device: Any = "cpu", ops: Any = nn
+) -> ShapeVAE:
+    """The shape autoencoder of a file, folder or state dict; ``config`` as for :func:`load_image_encoder`."""
+    return _load_part(PARTS["vae"], source, config, dtype, device, ops)
+
+
+def load_denoiser(
+    source: Source, config: Any = None, dtype: Any = None, device: Any = "cpu", ops: Any = nn
+) -> Denoiser:
+    """The denoiser of a file, folder or state dict; ``config`` as for :func:`load_image_encoder`."""
+    return _load_part(PARTS["denoiser"], source, config, dtype, device, ops)
+
+
+def load_adapter(
+    source: Source, config: Any = None, dtype: Any = None, device: Any = "cpu", ops: Any = nn
+) -> SpatioTemporalAdapter:
+    """The adapter of a file or state dict; its configuration must be given, in the header or beside."""
+    return _load_part(PARTS["adapter"], source, config, dtype, device, ops)
+
+
+def load_label_encoder(
+    source: Source, config: Any = None, dtype: Any = None, device: Any = "cpu", ops: Any = nn
+) -> LabelEncoder:
+    """The label encoder of a file, folder or state dict; ``config`` as for :func:`load_image_encoder`."""
+    return _load_part(PARTS["label_encoder"], source, config, dtype, device, ops)
+
+
+def info(folder: str | os.PathLike) -> dict[str, Any]:
+    """What a model folder holds, from headers only: settings, and per part its sizes and configuration.
+
+    Per part: parameters, tensors, bytes on disk, dtypes (count of tensors each), files and config (None
+    without a configuration file). Raises InputError as :func:`load`.
+    """
+    root = model_folder(folder)
+    found = {key: _part_path(root, PARTS[key]) for key in PARTS}
+    parts = {key: _part_info(PARTS[key], path) for key, path in found.items() if path is not None}
+    return {"folder": str(root), "settings": _settings(root), "parts": parts}
+
+
+def _part_info(part: Part, path: Path) -> dict[str, Any]:
+    weights = open_weights(find_weights(path) if path.is_dir() else path)
+    config = weights.files[0].parent / part.config_file
+    return {
+        "parameters": sum(prod(shape) for shape in weights.shapes.values()),
+        "tensors": len(weights.shapes),
+        "bytes": sum(file.stat().st_size for file in weights.files),
+        "dtypes": dict(Counter(weights.dtypes.values())),
+        "files": [file.name for file in weights.files],
+        "config": read_json(config) if config.is_file() else None,
+    }
