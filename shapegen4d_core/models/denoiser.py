@@ -59,14 +59,17 @@ class Denoiser(nn.Module):
         Raises :class:`InputError` naming the argument whose shape does not fit.
         """
         self._check(latents, timestep, visual, label)
+        if not 0.0 < token_weight < math.inf:
+            raise InputError(f"token_weight is {token_weight!r}; it must be a positive number.")
         tokens = self.condition_tokens(visual, label)
         key_bias = None
         if token_weight != 1.0:
-            key_bias = latents.new_zeros(tokens.shape[1] + latents.shape[1])
+            key_bias = latents.new_zeros(tokens.shape[1] + latents.shape[1], dtype=torch.float32)
             key_bias[: visual.shape[1]] = math.log(token_weight)
         condition = functional.silu(self.dit_model.time_proj(timestep, latents.dtype))
         mixer = None
         if adapter is not None and adapter_strength != 0.0:
+            adapter.config.check_fits(self.config)
             mixer = adapter.bind(condition, frames, frame_times, key_bias, adapter_strength)
         return self.dit_model(latents, tokens, condition, key_bias, mixer)
 

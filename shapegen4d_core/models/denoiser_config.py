@@ -145,6 +145,15 @@ class AdapterConfig:
         """Channels of one attention head."""
         return self.width // self.num_heads
 
+    def check_fits(self, denoiser: DenoiserConfig) -> None:
+        """Raise :class:`InputError` unless these layers fit between the blocks of ``denoiser``."""
+        for name in ("width", "layers", "num_single_layers"):
+            ours, theirs = getattr(self, name), getattr(denoiser, name)
+            if ours != theirs:
+                raise InputError(
+                    f"The adapter was made for a base with {name} {ours}; this one has {theirs}."
+                )
+
     @classmethod
     def for_denoiser(cls, config: DenoiserConfig, **changes: Any) -> AdapterConfig:
         """The adapter of the same sizes as ``config``; ``changes`` override single fields."""
