@@ -1,0 +1,39 @@
+"""ComfyUI nodes: schema and glue around shapegen4d_core, one file per node."""
+
+from __future__ import annotations
+
+from comfy_api.latest import ComfyExtension, io
+
+from . import folders
+from .decode_sdf_sequence import DecodeSDFSequence
+from .encode_dino import EncodeDINO
+from .load_model import LoadShapeGen4DModel
+from .load_video_frames import LoadVideoFrames
+from .sample_4d_latents import Sample4DLatents
+from .save_mesh_sequence import SaveMeshSequence
+
+NODES: list[type[io.ComfyNode]] = [
+    LoadShapeGen4DModel,
+    LoadVideoFrames,
+    EncodeDINO,
+    Sample4DLatents,
+    DecodeSDFSequence,
+    SaveMeshSequence,
+]
+
+
+class ShapeGen4DExtension(ComfyExtension):
+    """What ComfyUI asks for the nodes of this pack."""
+
+    async def on_load(self) -> None:
+        """Make ``models/shapegen4d`` known before the first list of models is drawn."""
+        folders.register()
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        """All nodes, in the order of the data's way through them."""
+        return list(NODES)
+
+
+async def comfy_entrypoint() -> ShapeGen4DExtension:
+    """The entry point ComfyUI looks for."""
+    return ShapeGen4DExtension()

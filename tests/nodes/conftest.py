@@ -1,0 +1,128 @@
+"""The pack as a host loads it: under a made-up name, with the stub standing in where ComfyUI is not installed."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.nodes.host_run import run_node
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+STUB = Path(__file__).resolve().parent / "stub"
+PACK_NAME = "pack_under_test"
+FRAMES, SIDE = 5, 48
+
+
+@pytest.fixture(scope="session")
+def pack():
+    """The pack's root module."""
+    sys.path.insert(0, str(STUB))
+    try:
+        spec = importlib.util.spec_from_file_location(
+            PACK_NAME, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
+        )
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[PACK_NAME] = module
+        spec.loader.exec_module(module)
+        yield module
+    finally:
+        sys.path.remove(str(STUB))
+
+
+@pytest.fixture(scope="session")
+def core(pack):
+    """Import a module of the core as the nodes see it."""
+    return lambda name: importlib.import_module(f"{PACK_NAME}.shapegen4d_core.{name}")
+
+
+@pytest.fixture(scope="session")
+def base(pack, core, tmp_path_factory):
+    """The host's base folder, with one random model of tiny size in models/shapegen4d/zoo/random."""
+    import folder_paths
+
+    folder = tmp_path_factory.mktemp("host")
+    folder_paths.set_base(str(folder))
+    torch.manual_seed(0)
+    models = core("models")
+    bundle = models.build(small_config(core))
+    for layer in (*bundle.adapter.dual.values(), *bundle.adapter.single.values()):
+        torch.nn.init.normal_(layer.proj_out.weight, std=0.2)  # a fresh adapter would do nothing
+    _let_the_field_cross_zero(bundle.vae)
+    models.save(bundle, folder / "models" / "shapegen4d" / "zoo" / "random", dtype=torch.float32)
+    return folder
+
+
+def _let_the_field_cross_zero(vae):
+    """Shift the random field so that about half of the space is inside."""
+    config = vae.config
+    with torch.no_grad():
+        features = vae.decode(torch.randn(1, config.num_latents, config.embed_dim))
+        vae.decoder.output_proj.bias -= vae.query(features, 2 * torch.rand(1, 500, 3) - 1).median()
+
+
+def small_config(core):
+    """The real classes at the smallest sensible sizes."""
+    models = core("models")
+    denoiser = models.DenoiserConfig(
+        input_channels=4, width=16, layers=1, num_single_layers=1, num_heads=2, condition_dim=16,
+        visual_condition_dim=16, label_condition_dim=16, caption_condition_dim=16, slot_count=8, mlp_ratio=2,
+    )  # fmt: skip
+    encoder = models.ImageEncoderConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=28, in_channels=4
+    )
+    vae = models.ShapeVAEConfig(
+        n_samples=64, num_latents=8, embed_dim=4, num_freqs=4, width=16, heads=2, num_encoder_layers=1,
+        num_decoder_layers=1, with_sharp_data=False, truncation=0.2,
+    )  # fmt: skip
+    return models.ModelConfig(
+        name="random", image_encoder=encoder, vae=vae, denoiser=denoiser,
+        adapter=models.AdapterConfig.for_denoiser(denoiser, frames=4), steps=3, guidance=2.0, time_shift=2.0,
+        zero_init=False, frames=4, foreground_ratio=0.8,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def nodes(pack, base):
+    """Node classes by id, after the host's start-up calls."""
+
+    async def start():
+        extension = await pack.comfy_entrypoint()
+        await extension.on_load()
+        return await extension.get_node_list()
+
+    return {node.define_schema().node_id: node for node in asyncio.run(start())}
+
+
+@pytest.fixture(scope="session")
+def run(nodes):
+    """Run a node by its name."""
+    return lambda name, **given: run_node(nodes[f"ShapeGen4D_{name}"], **given)
+
+
+@pytest.fixture(scope="session")
+def frames():
+    """A white disc that wanders over a black ground: images [T,H,W,3] and its mask [T,H,W]."""
+    grid = torch.arange(SIDE).float()
+    y, x = torch.meshgrid(grid, grid, indexing="ij")
+    centres = SIDE / 2 + torch.linspace(-4, 4, FRAMES)
+    mask = torch.stack([((x - c) ** 2 + (y - SIDE / 2) ** 2 < 100).float() for c in centres])
+    shade = torch.linspace(0.4, 1.0, FRAMES)[:, None, None]
+    return (mask * shade)[..., None].expand(-1, -1, -1, 3).clone(), mask
+
+
+@pytest.fixture(scope="session")
+def chain(run, frames):
+    """What each node of the chain gives, run once."""
+    images, mask = frames
+    made = {"model": run("LoadShapeGen4DModel", model="zoo/random").result[0]}
+    made["clip"] = run("LoadVideoFrames", **made, video=images, mask=mask, fps=10.0).result[0]
+    made["tokens"] = run("EncodeDINO", **made).result[0]
+    made["latents"] = run("Sample4DLatents", model=made["model"], tokens=made["tokens"], seed=1).result[0]
+    decode = {"model": made["model"], "latents": made["latents"], "resolution": 16}
+    made["meshes"] = run("DecodeSDFSequence", **decode).result[0]
+    return made

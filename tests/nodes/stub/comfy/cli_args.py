@@ -1,0 +1,5 @@
+"""Command line of the host."""
+
+from types import SimpleNamespace
+
+args = SimpleNamespace(disable_metadata=False)

@@ -1,0 +1,1 @@
+"""Stand-in for the host's node API: just enough to build schemas and run nodes without a host."""

@@ -1,0 +1,68 @@
+"""Values of the host: a 3D file and a video."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+
+class Types:
+    """Namespace as in the host."""
+
+    class File3D:
+        """A 3D file on disk."""
+
+        def __init__(self, source: str, file_format: str) -> None:
+            self.source, self.format = source, file_format
+
+        def get_source(self) -> str:
+            """Path of the file."""
+            return self.source
+
+
+@dataclass
+class Components:
+    """Decoded frames of a video."""
+
+    images: Any
+    frame_rate: Fraction
+    alpha: Any = None
+    audio: Any = None
+
+
+class InputImpl:
+    """Namespace as in the host."""
+
+    class VideoFromFile:
+        """A video in a file, optionally trimmed (seconds)."""
+
+        def __init__(self, source: str, start_time: float = 0.0, duration: float = 0.0, images: Any = None) -> None:
+            self.source, self.window, self.images = source, (start_time, duration), images
+
+        def get_stream_source(self) -> str:
+            """Path of the file."""
+            return self.source
+
+        def get_active_trim_window(self) -> tuple[float, float]:
+            """Start and length in seconds; 0 and 0 is the whole file."""
+            return self.window
+
+        def get_components(self) -> Components:
+            """What the host decodes of the trimmed part."""
+            assert self.images is not None, "the host was asked to decode although the file can be read directly"
+            return Components(self.images, Fraction(10))
+
+    class VideoFromComponents:
+        """A video made of frames in memory, as the host's Create Video makes it."""
+
+        def __init__(self, components: Components) -> None:
+            self.components = components
+
+        def get_stream_source(self) -> Any:
+            """The host would encode the frames to a file first."""
+            raise AssertionError("frames in memory were encoded only to be decoded again")
+
+        def get_components(self) -> Components:
+            """The frames as they are."""
+            return self.components

@@ -1,0 +1,143 @@
+"""Models and frames: what is listed, what is read, what is refused."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+import torch
+from PIL import Image
+
+
+def test_list_has_the_bundled_model_first_and_folders_below_models(nodes):
+    node = nodes["ShapeGen4D_LoadShapeGen4DModel"]
+    model = node.define_schema().inputs[0]
+    assert model.options["options"] == ["tiny (bundled)", "zoo/random"]
+
+
+def test_parts_are_under_the_memory_manager_and_cast(chain):
+    import comfy.model_patcher
+
+    model = chain["model"]
+    assert set(model.parts) == {"image_encoder", "vae", "denoiser", "adapter"}
+    for part in model.parts.values():
+        assert isinstance(part.patcher, comfy.model_patcher.CoreModelPatcher)
+        layers = [m for m in part.network.modules() if isinstance(m, torch.nn.Linear)]
+        assert layers and all(layer.comfy_cast_weights for layer in layers)
+
+
+def test_unknown_model_is_one_sentence(run):
+    with pytest.raises(ValueError, match=r"no model named '\.\./secret'.*tiny \(bundled\), zoo/random"):
+        run("LoadShapeGen4DModel", model="../secret")
+
+
+def test_model_is_read_again_when_a_file_changes(nodes, base):
+    node = nodes["ShapeGen4D_LoadShapeGen4DModel"]
+    before = node.fingerprint_inputs("zoo/random", "auto")
+    assert node.fingerprint_inputs("zoo/random", "auto") == before
+    settings = base / "models" / "shapegen4d" / "zoo" / "random" / "shapegen4d.json"
+    settings.write_text(settings.read_text() + " ")
+    assert node.fingerprint_inputs("zoo/random", "auto") != before
+
+
+def test_lower_precision_runs_on_the_same_layers(run, chain):
+    model = run("LoadShapeGen4DModel", model="zoo/random", precision="bfloat16").result[0]
+    assert model.parts["denoiser"].network.dtype == torch.bfloat16
+    tokens = run("EncodeDINO", model=model, clip=chain["clip"]).result[0]
+    latents = run("Sample4DLatents", model=model, tokens=tokens, seed=1).result[0].latents
+    exact = chain["latents"].latents
+    assert latents.dtype == torch.float32
+    assert 0 < (latents - exact).abs().max() < 0.3 * exact.abs().max()
+
+
+def test_auto_precision_asks_the_host_only_for_large_models(pack):
+    from importlib import import_module
+
+    host = import_module(f"{pack.__name__}.nodes.host")
+    assert host.choose_dtype("auto", 5_000_000) == torch.float32
+    assert host.choose_dtype("auto", 2_000_000_000) == torch.bfloat16
+    assert host.choose_dtype("float16", 1) == torch.float16
+
+
+def test_clip_takes_size_count_and_margin_from_the_model(chain):
+    clip = chain["clip"]
+    assert clip.frames.shape == (4, 28, 28, 4)
+    assert clip.fps == pytest.approx(8.0)  # 5 frames at 10 per second are half a second, shown by 4
+    covered = (clip.frames[..., 3] > 0.5).any(dim=0).any(dim=0).sum()
+    assert covered == pytest.approx(0.8 * 28, abs=2)
+
+
+def test_frames_are_shown_on_white_with_their_mask(run, chain, frames):
+    images, mask = frames
+    clip, image, shown = run("LoadVideoFrames", model=chain["model"], video=images, mask=mask).result
+    assert image.shape == (4, 28, 28, 3) and shown.shape == (4, 28, 28)
+    assert torch.equal(shown, clip.frames[..., 3])
+    assert torch.all(image[shown == 0] == 1)
+
+
+def test_inputs_are_left_as_they_are(run, chain, frames):
+    images, mask = (part.clone() for part in frames)
+    run("LoadVideoFrames", model=chain["model"], video=images, mask=mask, mask_meaning="object is white")
+    with pytest.raises(ValueError, match="inverted"):
+        run("LoadVideoFrames", model=chain["model"], video=images, mask=mask, mask_meaning="object is black")
+    assert torch.equal(images, frames[0]) and torch.equal(mask, frames[1])
+
+
+def test_mask_meaning_is_explicit(run, chain, frames):
+    images, mask = frames
+    meaning = {"mask": 1 - mask, "mask_meaning": "object is black"}
+    other = run("LoadVideoFrames", model=chain["model"], video=images, fps=10.0, **meaning).result[0]
+    assert torch.equal(other.frames, chain["clip"].frames)
+
+
+def test_settings_reach_the_core(run, chain, frames):
+    images, mask = frames
+    given = {"start": 1, "stop": 5, "stride": 2, "count": 2, "foreground_ratio": 0.5, "fps": 8.0}
+    clip = run("LoadVideoFrames", model=chain["model"], video=images, mask=mask, **given).result[0]
+    assert len(clip.frames) == 2 and clip.fps == pytest.approx(4.0)
+    covered = (clip.frames[..., 3] > 0.5).any(dim=0).any(dim=0).sum()
+    assert covered == pytest.approx(0.5 * 28, abs=2)
+
+
+@pytest.fixture(scope="module")
+def animation(frames, tmp_path_factory):
+    """The frames as an animated WebP with alpha, 10 per second."""
+    images, mask = frames
+    rgba = (torch.cat([images, mask[..., None]], dim=-1) * 255).round().to(torch.uint8).numpy()
+    path = tmp_path_factory.mktemp("clips") / "disc.webp"
+    first, *others = (Image.fromarray(frame, "RGBA") for frame in rgba)
+    first.save(path, save_all=True, append_images=others, duration=100, lossless=True)
+    return path
+
+
+def test_video_file_is_read_directly(run, chain, animation):
+    from comfy_api.latest import InputImpl
+
+    video = InputImpl.VideoFromFile(str(animation))
+    clip = run("LoadVideoFrames", model=chain["model"], video=video, fps=99.0).result[0]
+    assert clip.name == "disc" and clip.fps == pytest.approx(8.0)
+    torch.testing.assert_close(clip.frames[..., 3], chain["clip"].frames[..., 3], atol=0.02, rtol=0)
+
+
+def test_trimmed_video_is_decoded_by_the_host(run, chain, animation, frames):
+    from comfy_api.latest import InputImpl
+
+    video = InputImpl.VideoFromFile(str(animation), start_time=0.1, images=frames[0][1:])
+    clip = run("LoadVideoFrames", model=chain["model"], video=video, mask=frames[1][1:], count=2).result[0]
+    assert clip.name == "clip" and clip.fps == pytest.approx(5.0)  # the stub's video has 10 frames per second
+
+
+def test_video_in_memory_keeps_its_rate_and_alpha(run, chain, frames):
+    from comfy_api.latest import InputImpl
+    from comfy_api.latest.types import Components
+
+    images, mask = frames
+    video = InputImpl.VideoFromComponents(Components(images, Fraction(10), alpha=mask[..., None]))
+    clip = run("LoadVideoFrames", model=chain["model"], video=video, fps=99.0).result[0]
+    assert torch.equal(clip.frames, chain["clip"].frames) and clip.fps == pytest.approx(8.0)
+
+
+def test_too_few_frames_name_the_widget(run, chain, frames):
+    images, mask = frames
+    with pytest.raises(ValueError, match="count asks for 9 frames"):
+        run("LoadVideoFrames", model=chain["model"], video=images, mask=mask, count=9)
