@@ -46,6 +46,7 @@ def test_trimesh_opens_it_and_sees_the_first_filled_frame(tmp_path, sequence):
         (waving(), {"extras": {"x": {1, 2}}}, "cannot be written as JSON"),
         (waving(), {"extras": {"x": float("nan")}}, "cannot be written as JSON"),
         (waving(fps=1e-300), {}, "too extreme"),
+        (waving(fps=1e300), {}, "too extreme"),
     ],
 )
 def test_one_sentence_and_no_file(tmp_path, sequence, options, words):

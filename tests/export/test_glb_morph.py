@@ -117,3 +117,24 @@ def test_seams_of_the_texture_leave_no_seam_in_normals_and_count_as_closed(tmp_p
     assert (normals * corners).sum(axis=1).min() > 0.99
     loose = read_glb(write_glb(MeshSequence(frames, (faces, faces), 8.0), tmp_path / "loose.glb"))
     assert loose.json["materials"][0]["doubleSided"] is True
+
+
+def test_surfaces_that_touch_only_once_are_not_sewn(tmp_path):
+    sheets = np.float32([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 0], [1, 0, 0], [0, 0, 1]])
+    faces, uv = np.int32([[0, 1, 2], [3, 4, 5]]), np.zeros((6, 2), np.float32)
+    apart = sheets + np.float32([[0, 0, 0]] * 3 + [[0, -1, 0]] * 3)
+    sewn = [[0, -(0.5**0.5), 0.5**0.5]] * 2
+    loose = [[0, 0, 1], [0, -1, 0]]
+    for frames, expected in (((sheets, sheets), sewn), ((sheets, apart), loose), ((apart, sheets), loose)):
+        sequence = MeshSequence(frames, (faces,) * 2, 8.0, uv=uv)
+        glb = read_glb(write_glb(sequence, tmp_path / "a.glb"))
+        np.testing.assert_allclose(glb.at(0)[0]["normals"][[0, 3]], expected, atol=1e-6)
+
+
+def test_a_texture_is_blended_only_when_it_has_transparency(tmp_path):
+    plain, uv = waving(), np.zeros((42, 2), np.float32)
+    for alpha, mode in ((255, None), (254, "BLEND")):
+        texture = np.full((4, 4, 4), alpha, np.uint8)
+        sequence = MeshSequence(plain.vertices, plain.faces, 24.0, uv=uv, texture=texture)
+        glb = read_glb(write_glb(sequence, tmp_path / "a.glb"))
+        assert glb.json["materials"][0].get("alphaMode") == mode
