@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from .label_encoder import LabelEncoder
 from .parts import PARTS
 from .presets import PRESETS, ModelConfig
 from .shape_vae import ShapeVAE
+from .weights import WithoutInit
 
 
 @dataclass
@@ -65,10 +67,11 @@ def build(
             raise InputError(f"There is no preset {config!r}; presets are {', '.join(PRESETS)}.")
         config = PRESETS[config]
     bundle = ModelBundle(config)
-    for key in checked_parts(parts):
-        part_config = getattr(config, key)
-        if part_config is not None:
-            setattr(bundle, key, PARTS[key].network(part_config, ops=ops, dtype=dtype, device=device))
+    with WithoutInit() if torch.device(device).type == "meta" else nullcontext():
+        for key in checked_parts(parts):
+            part_config = getattr(config, key)
+            if part_config is not None:
+                setattr(bundle, key, PARTS[key].network(part_config, ops=ops, dtype=dtype, device=device))
     return bundle
 
 

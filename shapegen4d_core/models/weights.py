@@ -67,9 +67,7 @@ def find_weights(folder: Path) -> Path:
     """
     for pattern in ("*.safetensors.index.json", "*.safetensors"):
         found = sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
-        usual = [
-            path for stem in PREFERRED_STEMS for path in found if path.name.startswith(f"{stem}.safetensors")
-        ]
+        usual = [path for stem in PREFERRED_STEMS for path in found if path.name.startswith(f"{stem}.safetensors")]
         if len(found) == 1 or usual:
             return (usual or found)[0]
         if found:
@@ -91,9 +89,7 @@ def _refusal(path: Path) -> str:
 def _from_state_dict(state: Mapping[str, Tensor]) -> Weights:
     wrong = [str(name) for name, tensor in state.items() if not isinstance(tensor, Tensor)]
     if wrong:
-        raise InputError(
-            f"The state dict holds values that are not tensors: {', '.join(wrong[:5])}; remove them."
-        )
+        raise InputError(f"The state dict holds values that are not tensors: {', '.join(wrong[:5])}; remove them.")
     kinds = {torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
     return Weights(
         label="The state dict",
@@ -155,15 +151,20 @@ def read_json(path: Path) -> dict[str, Any]:
     return values
 
 
+_INITIALISERS = (nn.init.normal_, Tensor.normal_, Tensor.uniform_, Tensor.mul, Tensor.mul_, Tensor.__rmul__)
+
+
 class WithoutInit(TorchFunctionMode):
     """Inside this context networks are built on the meta device without drawing initial values.
 
-    Random kernels have no native meta form: the first one imports torch's compiler, which takes seconds.
+    Drawing and scaling have no native meta kernels: the first use imports torch's compiler, which takes
+    seconds.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is torch.Tensor.normal_:
-            return args[0]
+        if func in _INITIALISERS:
+            values = (*args, *(kwargs or {}).values())
+            return next(value for value in values if isinstance(value, Tensor))
         return (torch.empty if func is torch.randn else func)(*args, **(kwargs or {}))
 
 
@@ -199,9 +200,7 @@ def fill(
 
 def _mismatches(shapes: Mapping[str, tuple[int, ...]], expected: Mapping[str, Tensor]) -> list[str]:
     missing = [f"missing: {name} {list(expected[name].shape)}" for name in expected if name not in shapes]
-    extra = [
-        f"not part of the network: {name} {list(shapes[name])}" for name in shapes if name not in expected
-    ]
+    extra = [f"not part of the network: {name} {list(shapes[name])}" for name in shapes if name not in expected]
     other = [
         f"other shape: {name} is {list(shapes[name])}, the configuration needs {list(expected[name].shape)}"
         for name in expected
@@ -212,9 +211,7 @@ def _mismatches(shapes: Mapping[str, tuple[int, ...]], expected: Mapping[str, Te
 
 def _wrong_types(dtypes: Mapping[str, str], expected: Mapping[str, Tensor]) -> list[str]:
     wrong = [name for name in dtypes if name in expected and dtypes[name] not in FLOAT_TYPES]
-    return [
-        f"not a float type: {name} is {dtypes[name]}, read are {', '.join(FLOAT_TYPES)}" for name in wrong
-    ]
+    return [f"not a float type: {name} is {dtypes[name]}, read are {', '.join(FLOAT_TYPES)}" for name in wrong]
 
 
 def _collisions(stored: Mapping[str, str]) -> list[str]:
