@@ -32,7 +32,7 @@ def key_matte(picture: np.ndarray, tolerance: float, label: str) -> tuple[np.nda
     near = np.abs(picture - colour).max(axis=2) <= tolerance
     background = _outside(near)
     alpha = (~background).astype(np.float32)
-    box = ndimage.find_objects(~background)
+    box = ndimage.find_objects((~background).view(np.uint8))
     if not box:
         return picture, alpha
     region = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in box[0])

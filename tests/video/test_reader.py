@@ -1,0 +1,302 @@
+"""Every kind of input gives the frames that were written, with their times, decoding only what is needed."""
+
+from __future__ import annotations
+
+import struct
+import wave
+
+import av
+import numpy as np
+import pytest
+from PIL import Image, features
+
+from shapegen4d_core.errors import InputError
+from shapegen4d_core.video import container
+from shapegen4d_core.video.images import AnimationSource
+from shapegen4d_core.video.notices import ClipWarning
+from shapegen4d_core.video.reader import open_source
+
+
+def levels(source, indices):
+    """{frame number: grey level in the corner} of the wanted frames."""
+    return {index: int(picture[2, 2, 0]) for index, picture in source.pictures(indices)}
+
+
+def assert_numbered(source, indices, step=8):
+    found = levels(source, indices)
+    assert list(found) == list(indices)
+    for index, level in found.items():
+        assert abs(level - step * index) < step / 2, (index, level)
+
+
+VIDEOS = {
+    "h264.mp4": {"options": {"qp": "4"}},
+    "b_frames.mp4": {"options": {"qp": "4", "bf": "3", "b-pyramid": "normal"}},
+    "open_gop.mkv": {"options": {"qp": "4", "bf": "3", "x264-params": "keyint=8:open-gop=1"}},
+    "rgb.mov": {"codec": "qtrle", "layout": "rgb24"},
+    "stream.ts": {"options": {"qp": "4", "bf": "2"}},
+    "no_stamps.avi": {"codec": "mpeg4", "options": {"bf": "2", "qmin": "1", "qmax": "2"}},
+    "vp8.webm": {"codec": "libvpx", "options": {"b": "2M", "auto-alt-ref": "1", "lag-in-frames": "16"}},
+    "vp9.webm": {"codec": "libvpx-vp9", "layout": "yuv420p", "options": {"crf": "4", "b": "0"}},
+}
+
+
+@pytest.mark.parametrize("name", VIDEOS)
+def test_videos_give_the_frames_asked_for(name, numbered, write_video, tmp_path):
+    path = write_video(tmp_path / name, numbered(30), **VIDEOS[name])
+    source = open_source(path)
+    assert len(source.times) == 30
+    np.testing.assert_allclose(source.times, np.arange(30) / 10, atol=2e-3)
+    assert source.end == pytest.approx(3.0, abs=2e-3)
+    for indices in ([0], [29], [3, 4, 17, 28], list(range(30))):
+        assert_numbered(source, indices)
+
+
+def test_only_what_is_needed_is_decoded(numbered, write_video, tmp_path):
+    path = write_video(tmp_path / "long.mp4", numbered(60, step=4), options={"g": "10", "qp": "4"})
+    source = open_source(path)
+    assert source.decoded == 0  # timing comes from the packets
+    assert_numbered(source, [2, 41, 58], step=4)
+    assert source.decoded <= (2 + 1) + (1 + 1) + (8 + 1) + 3  # up to the frame from its keyframe, and threads ahead
+
+
+def test_a_limit_reads_no_further(numbered, write_video, tmp_path, monkeypatch):
+    path = write_video(tmp_path / "long.mp4", numbered(60, step=4), options={"g": "12", "qp": "4"})
+    packets = []
+    demux = container.scan_packets
+
+    def counting(opened, stream, limit):
+        class Counter:
+            def demux(self, stream):
+                for packet in opened.demux(stream):
+                    packets.append(packet.pts)
+                    yield packet
+
+        return demux(Counter(), stream, limit)
+
+    monkeypatch.setattr(container, "scan_packets", counting)
+    source = open_source(path, limit=4)
+    assert len(packets) < 45
+    assert len(source.times) == 5
+    assert_numbered(source, [0, 3], step=4)
+
+
+def test_variable_times_are_kept(numbered, write_video, tmp_path):
+    stamps = [0, 100, 130, 700, 1000, 1010]
+    source = open_source(write_video(tmp_path / "v.mkv", numbered(6), stamps=stamps))
+    np.testing.assert_allclose(source.times, np.array(stamps) / 1000, atol=1e-3)
+    assert source.end > 1.010
+
+
+def test_a_misleading_index_is_survived(numbered, write_video, tmp_path, monkeypatch):
+    path = write_video(tmp_path / "x.mp4", numbered(30), options={"g": "6", "qp": "4"})
+    source = open_source(path)
+    seek = av.container.InputContainer.seek
+
+    class Misled:
+        def __init__(self, opened):
+            self.opened = opened
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.opened.close()
+
+        def __getattr__(self, name):
+            return getattr(self.opened, name)
+
+        def seek(self, stamp, stream):
+            seek(self.opened, stamp + 15 * 1024, stream=stream)
+
+    opened = source._opened
+    monkeypatch.setattr(source, "_opened", lambda: Misled(opened()))
+    assert_numbered(source, [10, 11, 20])
+
+
+def turned_90_clockwise(data):
+    """The same mp4 with the display matrix that phones write for upright pictures."""
+    place = data.index(b"tkhd") + 4 + 40
+    matrix = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
+    return data[:place] + matrix + data[place + 36 :]
+
+
+def test_phone_videos_are_upright(write_video, tmp_path):
+    frames = np.zeros((2, 32, 64, 4), np.uint8)
+    frames[:, :16, :16] = 255  # bright corner at the top left
+    path = write_video(tmp_path / "x.mp4", frames)
+    path.write_bytes(turned_90_clockwise(path.read_bytes()))
+    ((_, picture),) = open_source(path).pictures([1])
+    assert picture.shape == (64, 32, 3)
+    assert picture[4, 28].min() > 240  # at the top right after a quarter turn clockwise
+    assert picture[4, 4].max() < 15 and picture[60, 28].max() < 15
+
+
+@pytest.mark.parametrize(("rows", "weights"), [(48, (0.299, 0.114)), (720, (0.2126, 0.0722))])
+def test_untagged_colours_follow_the_size(rows, weights, tmp_path):
+    """Y = 16 + 219 (kr R + kg G + kb B): BT.601 for small pictures, BT.709 for high definition."""
+    red, green, blue = 0.8, 0.3, 0.2
+    luma = weights[0] * red + (1 - sum(weights)) * green + weights[1] * blue
+    values = (
+        16 + 219 * luma,
+        128 + 224 * (blue - luma) / (2 * (1 - weights[1])),
+        128 + 224 * (red - luma) / (2 * (1 - weights[0])),
+    )
+    frame = av.VideoFrame(64, rows, "yuv444p")
+    for plane, value in zip(frame.planes, values):
+        plane.update(bytes([round(value)]) * plane.buffer_size)
+    picture = container.frame_pixels(frame, alpha=False)
+    np.testing.assert_allclose(picture[5, 5] / 255, (red, green, blue), atol=0.012)
+
+
+def test_oblong_pixels_become_square():
+    picture = container.frame_pixels(av.VideoFrame(60, 40, "rgb24"), False, container.Fraction(4, 3))
+    assert picture.shape == (40, 80, 3)
+    picture = container.frame_pixels(av.VideoFrame(60, 40, "rgb24"), True, container.Fraction(1, 2))
+    assert picture.shape == (80, 60, 4)
+
+
+ALPHA_VIDEOS = {
+    "a.webm": {"codec": "libvpx-vp9", "layout": "yuva420p", "options": {"crf": "4", "b": "0"}},
+    "b.webm": {"codec": "libvpx", "layout": "yuva420p", "options": {"auto-alt-ref": "0", "b": "2M"}},
+    "c.mov": {"codec": "qtrle", "layout": "argb"},
+    "d.mkv": {"codec": "ffv1", "layout": "bgra"},
+}
+
+
+@pytest.mark.parametrize("name", ALPHA_VIDEOS)
+def test_videos_keep_their_alpha(name, cutouts, write_video, tmp_path):
+    frames = cutouts(12)
+    frames[..., 3] //= 2
+    source = open_source(write_video(tmp_path / name, frames, **ALPHA_VIDEOS[name]))
+    assert source.has_alpha([0])
+    for index, picture in source.pictures([1, 8]):
+        difference = np.abs(picture[..., 3].astype(int) - frames[index, ..., 3])
+        assert np.percentile(difference, 95) <= 4
+        inside = picture[20:28, 20 + index : 24 + index, :3].astype(int)
+        assert np.abs(inside - (200, 40, 20)).max() <= 12
+
+
+def test_alpha_that_cannot_be_decoded_is_said(cutouts, write_video, tmp_path, monkeypatch):
+    path = write_video(tmp_path / "a.webm", cutouts(3), **ALPHA_VIDEOS["a.webm"])
+    monkeypatch.setattr(container.av, "codecs_available", {"vp9"})
+    with pytest.warns(ClipWarning, match="lacks the libvpx-vp9 decoder"):
+        source = open_source(path)
+    assert not source.has_alpha([0])
+
+
+def save_animation(path, frames, durations, **options):
+    pictures = [Image.fromarray(frame) for frame in frames]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=durations, loop=0, **options)
+    return path
+
+
+@pytest.mark.parametrize("name", ["x.gif", "x.webp", "x.png"])
+def test_animated_images_keep_times_and_alpha(name, cutouts, tmp_path):
+    if name == "x.webp" and not features.check("webp"):
+        pytest.skip("this Pillow has no WebP")
+    frames, durations = cutouts(5), [100, 40, 300, 40, 200]
+    options = {"lossless": True} if name == "x.webp" else {"disposal": 2} if name == "x.gif" else {}
+    source = open_source(save_animation(tmp_path / name, frames, durations, **options))
+    assert isinstance(source, AnimationSource)
+    np.testing.assert_allclose(source.times, [0, 0.1, 0.14, 0.44, 0.48], atol=1e-9)
+    assert source.end == pytest.approx(0.68)
+    assert source.has_alpha([0])
+    found = dict(source.pictures([1, 3]))
+    assert source.decoded == 4  # frames build on each other, but none after the last wanted one
+    for index, picture in found.items():
+        np.testing.assert_array_equal(picture[..., 3], frames[index, ..., 3])
+        np.testing.assert_array_equal(picture[20, 20], frames[index, 20, 20])
+
+
+def test_frames_without_a_duration_last_a_tenth_of_a_second(cutouts, tmp_path):
+    source = open_source(save_animation(tmp_path / "x.gif", cutouts(3), 0))
+    np.testing.assert_allclose(source.times, [0, 0.1, 0.2])
+
+
+def test_animation_limit(cutouts, tmp_path):
+    source = open_source(save_animation(tmp_path / "x.gif", cutouts(6), 50), limit=2)
+    np.testing.assert_allclose(source.times, [0, 0.05, 0.1])
+
+
+def test_folders_are_in_natural_order(tmp_path):
+    for number in (10, 9, 2, 1, 100):
+        Image.new("RGB", (8, 6), (number, 0, 0)).save(tmp_path / f"frame{number}.png")
+    (tmp_path / "notes.txt").write_text("not a picture")
+    source = open_source(tmp_path)
+    assert levels(source, range(5)) == {0: 1, 1: 2, 2: 9, 3: 10, 4: 100}
+    assert source.end == pytest.approx(5 / 24)
+    assert not source.has_alpha(range(5))
+    source.set_rate(10)
+    assert source.times[3] == pytest.approx(0.3) and source.end == pytest.approx(0.5)
+
+
+def test_single_images_of_all_sorts(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown a quarter turn clockwise
+    Image.new("RGB", (8, 6), (50, 60, 70)).save(tmp_path / "p.jpg", exif=exif)
+    Image.new("P", (8, 6), 0).save(tmp_path / "p.png", transparency=0)
+    Image.fromarray(np.full((6, 8), 257 * 100, np.uint16)).save(tmp_path / "deep.png")
+    assert next(open_source(tmp_path / "p.jpg").pictures([0]))[1].shape == (8, 6, 3)
+    assert next(open_source(tmp_path / "p.png").pictures([0]))[1].shape == (6, 8, 4)
+    assert next(open_source(tmp_path / "deep.png").pictures([0]))[1][0, 0].tolist() == [100] * 3
+    still = open_source(tmp_path / "p.jpg")
+    assert (len(still.times), still.end) == (1, 1.0)
+
+
+def silent_wave(path):
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(bytes(1600))
+
+
+def test_unusable_files_are_one_sentence(tmp_path, numbered, write_video):
+    (tmp_path / "garbage.mp4").write_bytes(np.random.default_rng(0).bytes(5000))
+    (tmp_path / "empty.webm").write_bytes(b"")
+    (tmp_path / "none").mkdir()
+    silent_wave(tmp_path / "sound.wav")
+    whole = write_video(tmp_path / "whole.mp4", numbered(20)).read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
+    Image.new("RGB", (40, 40)).save(tmp_path / "cut.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:60])
+    cases = {
+        "missing.mp4": "does not exist",
+        "garbage.mp4": "neither a readable video nor",
+        "empty.webm": "neither a readable video nor",
+        "cut.mp4": "neither a readable video nor",
+        "cut.png": "damaged",
+        "sound.wav": "has no video stream",
+        "none": "has no images",
+    }
+    for name, message in cases.items():
+        with pytest.raises(InputError, match=message) as caught:
+            open_source(tmp_path / name)
+        assert "\n" not in str(caught.value)
+
+
+def test_damage_on_the_way_is_one_sentence(tmp_path, numbered, write_video):
+    path = write_video(tmp_path / "x.mov", numbered(8), codec="png", layout="rgb24")
+    pieces = path.read_bytes().split(b"IDAT")
+    pieces[6] = bytes(40) + pieces[6][40:]  # the sixth frame's picture data
+    path.write_bytes(b"IDAT".join(pieces))
+    source = open_source(path)
+    assert_numbered(source, [0, 3])
+    with pytest.raises(InputError, match="damaged|cannot be decoded") as caught:
+        list(source.pictures([0, 5]))
+    assert "\n" not in str(caught.value)
+
+
+def test_sizes_must_agree(tmp_path):
+    Image.new("RGB", (8, 6)).save(tmp_path / "a.png")
+    Image.new("RGB", (8, 7)).save(tmp_path / "b.png")
+    with pytest.raises(InputError, match="Frame 1 of .* is 8 x 7 pixels, but those before are 8 x 6"):
+        list(open_source(tmp_path).pictures([0, 1]))
+
+
+def test_playlists_do_not_reach_out(tmp_path):
+    playlist = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://localhost:9/x.ts\n#EXT-X-ENDLIST\n"
+    (tmp_path / "x.m3u8").write_text(playlist)
+    with pytest.raises(InputError):
+        open_source(tmp_path / "x.m3u8")
