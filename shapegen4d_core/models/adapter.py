@@ -26,7 +26,7 @@ from .tensor_ops import (
 
 
 def rotation_table(frame_times: Tensor, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:
-    """Cosines and sines [F, 1, 1, D/2] of frame time [F] times theta^(-2k/D), k = 0..D/2-1 (float32)."""
+    """Cosines and sines [F, 1, 1, D//2] of frame time [F] times theta^(-k / (D//2)), float32."""
     half = head_dim // 2
     exponent = torch.arange(half, dtype=torch.float32, device=frame_times.device) / half
     phase = frame_times.float()[:, None] * torch.exp(-math.log(theta) * exponent)
@@ -34,10 +34,14 @@ def rotation_table(frame_times: Tensor, head_dim: int, theta: float) -> tuple[Te
 
 
 def rotate(x: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
-    """Rotate channel pairs (k, k + D/2) of x [F, L, H, D] by the angles of :func:`rotation_table`."""
+    """Rotate channel pairs (k, k + D//2) of x [F, L, H, D] by the angles of :func:`rotation_table`.
+
+    The last channel of an odd D stays as it is.
+    """
     cos, sin = (part.to(x.dtype) for part in table)
-    first, second = x.chunk(2, dim=-1)
-    return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+    half = cos.shape[-1]
+    first, second, rest = x.split((half, half, x.shape[-1] - 2 * half), dim=-1)
+    return torch.cat([first * cos - second * sin, second * cos + first * sin, rest], dim=-1)
 
 
 class SpatioTemporalLayer(SingleBlock):
@@ -108,9 +112,7 @@ def _flat_times(frame_times: Tensor | None, clips: int, frames: int, device: tor
         return times.repeat(clips)
     if times.numel() == clips * frames:
         return times
-    raise InputError(
-        f"frame_times has {times.numel()} values; give {frames} (one per frame) or {clips * frames}."
-    )
+    raise InputError(f"frame_times has {times.numel()} values; give {frames} (one per frame) or {clips * frames}.")
 
 
 class FrameMixer:

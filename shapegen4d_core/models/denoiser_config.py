@@ -18,23 +18,14 @@ def _require_at_least(name: str, value: int, lowest: int) -> None:
 
 def _require_heads(width: int, num_heads: int) -> None:
     if width % num_heads:
-        raise InputError(
-            f"width {width} cannot be split into num_heads {num_heads} equal heads; change num_heads."
-        )
-    if (width // num_heads) % 2:
-        raise InputError(
-            f"width {width} with num_heads {num_heads} gives heads of odd size {width // num_heads}; "
-            "an even size is needed, change num_heads."
-        )
+        raise InputError(f"width {width} cannot be split into num_heads {num_heads} equal heads; change num_heads.")
 
 
 def _select_fields(cls: type, values: dict[str, Any], ignored: tuple[str, ...]) -> dict[str, Any]:
     names = {field.name for field in fields(cls)}
     unknown = sorted(set(values) - names - set(ignored))
     if unknown:
-        raise InputError(
-            f"{cls.__name__} has no field named {', '.join(unknown)}; remove it from the config file."
-        )
+        raise InputError(f"{cls.__name__} has no field named {', '.join(unknown)}; remove it from the config file.")
     return {name: value for name, value in values.items() if name in names}
 
 
@@ -79,14 +70,12 @@ class DenoiserConfig:
         for name in ("layers", "num_single_layers", "slot_count"):
             _require_at_least(name, getattr(self, name), 0)
         _require_heads(self.width, self.num_heads)
+        if self.width % 2:
+            raise InputError(f"width is {self.width}; the time features need an even width.")
         if self.multi_condition_type != "in_context":
-            raise InputError(
-                f"multi_condition_type is {self.multi_condition_type!r}; only 'in_context' exists."
-            )
+            raise InputError(f"multi_condition_type is {self.multi_condition_type!r}; only 'in_context' exists.")
         if not self.use_visual_condition:
-            raise InputError(
-                "use_visual_condition is false; this denoiser always reads image tokens, set it to true."
-            )
+            raise InputError("use_visual_condition is false; this denoiser always reads image tokens, set it to true.")
         if self.use_caption_condition:
             raise InputError("use_caption_condition is true; captions are not supported, set it to false.")
 
@@ -134,9 +123,7 @@ class AdapterConfig:
             _require_at_least(name, getattr(self, name), 0)
         _require_heads(self.width, self.num_heads)
         if self.attention not in ADAPTER_ATTENTION:
-            raise InputError(
-                f"attention is {self.attention!r}; it must be one of {', '.join(ADAPTER_ATTENTION)}."
-            )
+            raise InputError(f"attention is {self.attention!r}; it must be one of {', '.join(ADAPTER_ATTENTION)}.")
         if not self.rope_theta > 1.0:
             raise InputError(f"rope_theta is {self.rope_theta!r}; it must be larger than 1.")
 
@@ -150,16 +137,13 @@ class AdapterConfig:
         for name in ("width", "layers", "num_single_layers"):
             ours, theirs = getattr(self, name), getattr(denoiser, name)
             if ours != theirs:
-                raise InputError(
-                    f"The adapter was made for a base with {name} {ours}; this one has {theirs}."
-                )
+                raise InputError(f"The adapter was made for a base with {name} {ours}; this one has {theirs}.")
 
     @classmethod
     def for_denoiser(cls, config: DenoiserConfig, **changes: Any) -> AdapterConfig:
         """The adapter of the same sizes as ``config``; ``changes`` override single fields."""
         sizes = {
-            name: getattr(config, name)
-            for name in ("width", "num_heads", "layers", "num_single_layers", "mlp_ratio")
+            name: getattr(config, name) for name in ("width", "num_heads", "layers", "num_single_layers", "mlp_ratio")
         }
         return cls(**{**sizes, **changes})
 

@@ -218,10 +218,11 @@ def test_training_moves_only_the_adapter_and_reaches_all_of_it():
     assert all(p.grad is None for p in denoiser.parameters())
 
 
-def test_rotation_keeps_lengths_and_depends_on_differences():
+@pytest.mark.parametrize("channels", [8, 9])
+def test_rotation_keeps_lengths_and_depends_on_differences(channels):
     generator = torch.Generator().manual_seed(4)
-    q, k = (torch.randn(1, 1, 1, 8, generator=generator).expand(5, 1, 1, 8) for _ in range(2))
-    table = rotation_table(torch.arange(5.0), 8, 100.0)
+    q, k = (torch.randn(1, 1, 1, channels, generator=generator).expand(5, 1, 1, -1) for _ in range(2))
+    table = rotation_table(torch.arange(5.0), channels, 100.0)
     a, b = rotate(q, table), rotate(k, table)
     torch.testing.assert_close(a.norm(dim=-1), q.norm(dim=-1))
     assert torch.equal(a[0], q[0])

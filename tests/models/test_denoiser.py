@@ -242,7 +242,7 @@ def test_inputs_that_do_not_fit_are_named(name, change):
         {"use_visual_condition": False},
         {"use_caption_condition": True},
         {"multi_condition_type": "cross"},
-        {"num_heads": 256},
+        {"width": 15, "num_heads": 5},
     ],
 )
 def test_sizes_that_cannot_be_built_are_named(change):
