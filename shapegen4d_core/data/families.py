@@ -71,8 +71,11 @@ def quadruped(rng: np.random.Generator) -> PoseAt:
 
     def pose(u: float) -> Pose:
         centre = np.array([0.0, leg + 0.5 * height, 0.0])
-        torso = (box(centre, (width, height, length), colour=0, rounding=0.08) if boxy
-                 else ellipsoid(centre, (width, height, length * 1.15), colour=0))
+        torso = (
+            box(centre, (width, height, length), colour=0, rounding=0.08)
+            if boxy
+            else ellipsoid(centre, (width, height, length * 1.15), colour=0)
+        )
         parts = [torso]
         for i, (sx, sz) in enumerate(((1, 1), (-1, 1), (1, -1), (-1, -1))):
             hip = centre + np.array([sx * (width - 0.4 * thick), -0.3 * height, sz * (length - thick)])
@@ -84,8 +87,11 @@ def quadruped(rng: np.random.Generator) -> PoseAt:
         frame = rotation("x", lift - 10 + nod(u))
         neck_part, top = limb(centre + np.array([0, 0.5 * height, 0.85 * length]), frame, neck, 0.15, 0.12, 0)
         muzzle = rotation("x", 90 + nod(u, 0.2))
-        parts += [neck_part, ellipsoid(top, (head, head, head * 1.1), colour=2),
-                  limb(top, muzzle, head * 1.3, head * 0.75, head * 0.5, 2)[0]]
+        parts += [
+            neck_part,
+            ellipsoid(top, (head, head, head * 1.1), colour=2),
+            limb(top, muzzle, head * 1.3, head * 0.75, head * 0.5, 2)[0],
+        ]
         if tail > 0.1:
             swing = rotation("y", wag(u)) @ rotation("x", -60)
             parts.append(limb(centre + np.array([0, 0.6 * height, -length]), swing, tail, 0.1, 0.08, 1)[0])
@@ -108,19 +114,31 @@ def biped(rng: np.random.Generator) -> PoseAt:
         tilt = rotation("z", lean(u))
         pelvis = np.array([0.0, leg + hop * np.sin(TURN * u) ** 2, 0.0])
         middle = pelvis + tilt @ np.array([0, torso / 2, 0])
-        trunk = (box(middle, (chest, torso / 2 + 0.05, 0.7 * chest), tilt, 0.06, 0) if boxy
-                 else limb(pelvis, tilt, torso, hips, chest, 0)[0])
+        trunk = (
+            box(middle, (chest, torso / 2 + 0.05, 0.7 * chest), tilt, 0.06, 0)
+            if boxy
+            else limb(pelvis, tilt, torso, hips, chest, 0)[0]
+        )
         parts = [trunk]
         shoulder_y = torso * 0.95
         for side, lift in ((1, raise_left(u)), (-1, raise_right(u))):
             start = pelvis + tilt @ np.array([side * (chest + 0.3 * thick), shoulder_y, 0])
-            frame = tilt @ rotation("z", side * lift) @ rotation("x", -0.5 * stride(u, 0.5 if side > 0 else 0)) @ DOWN
+            frame = (
+                tilt
+                @ rotation("z", side * lift)
+                @ rotation("x", -0.5 * stride(u, 0.5 if side > 0 else 0))
+                @ DOWN
+            )
             upper, joint = limb(start, frame, arm * 0.5, thick, thick * 0.9, 1)
-            lower, _ = limb(joint, frame @ rotation("x", abs(elbow(u))), arm * 0.5, thick * 0.9, thick * 0.85, 1)
+            lower, _ = limb(
+                joint, frame @ rotation("x", abs(elbow(u))), arm * 0.5, thick * 0.9, thick * 0.85, 1
+            )
             hip = pelvis + np.array([side * 0.6 * hips, -0.05, 0])
             angle = stride(u, 0.0 if side > 0 else 0.5)
             thigh, knee = limb(hip, rotation("x", angle) @ DOWN, leg * 0.5, thick * 1.2, thick, 3)
-            shin, _ = limb(knee, rotation("x", angle + max(0.0, -angle) * 1.2) @ DOWN, leg * 0.48, thick, thick * 0.95, 3)
+            shin, _ = limb(
+                knee, rotation("x", angle + max(0.0, -angle) * 1.2) @ DOWN, leg * 0.48, thick, thick * 0.95, 3
+            )
             parts += [upper, lower, thigh, shin]
         top = pelvis + tilt @ np.array([0, torso + chest * 0.5 + head * 0.9, 0])
         parts.append(ellipsoid(top, (head, head * 1.1, head), tilt, 2))
@@ -168,8 +186,10 @@ def bender(rng: np.random.Generator) -> PoseAt:
         elif shape == 2:
             parts = [limb(np.array([0, -h, 0]), np.eye(3), 2 * h, w * 1.2, w * 0.6)[0]]
         else:
-            parts = [ellipsoid((0, y * h, 0), (w * 1.15, h * 0.36, d * 1.15), colour=i)
-                     for i, y in enumerate((-0.75, -0.25, 0.25, 0.75))]
+            parts = [
+                ellipsoid((0, y * h, 0), (w * 1.15, h * 0.36, d * 1.15), colour=i)
+                for i, y in enumerate((-0.75, -0.25, 0.25, 0.75))
+            ]
         if ring:
             parts.append(torus((0, 0.2 * h, 0), w * 1.4, 0.13, colour=2))
         warp = np.zeros(WARP_SIZE)
@@ -198,8 +218,6 @@ def pulsar(rng: np.random.Generator) -> PoseAt:
     return pose
 
 
-
-
 def flag(rng: np.random.Generator) -> PoseAt:
     """A cloth panel waving from a pole."""
     pole, width, height = _uniform(rng, 0.7, 0.95), _uniform(rng, 0.7, 1.1), _uniform(rng, 0.3, 0.5)
@@ -208,12 +226,19 @@ def flag(rng: np.random.Generator) -> PoseAt:
     phase, cycles, foot = _uniform(rng, 0, TURN), int(rng.integers(1, 3)), rng.random() < 0.7
 
     def pose(u: float) -> Pose:
-        parts = [cylinder((0, 0, 0), radius, pole),
-                 box((width / 2, pole - height, 0), (width / 2, height, thick), rounding=0.04, colour=1)]
+        parts = [
+            cylinder((0, 0, 0), radius, pole),
+            box((width / 2, pole - height, 0), (width / 2, height, thick), rounding=0.04, colour=1),
+        ]
         if foot:
             parts.append(cylinder((0, -pole, 0), 0.28, 0.09, colour=2))
         warp = np.zeros(WARP_SIZE)
-        warp[[WAVE_AMPLITUDE, WAVE_NUMBER, WAVE_PHASE, WAVE_START]] = amplitude, number, phase - TURN * cycles * u, 0.05
+        warp[[WAVE_AMPLITUDE, WAVE_NUMBER, WAVE_PHASE, WAVE_START]] = (
+            amplitude,
+            number,
+            phase - TURN * cycles * u,
+            0.05,
+        )
         return Pose(parts, blend=0.02, warp=warp)
 
     return pose
@@ -253,8 +278,11 @@ def spinner(rng: np.random.Generator) -> PoseAt:
     square = rng.random() < 0.5
 
     def pose(u: float) -> Pose:
-        parts = [box((0, height / 2, 0), (radius, height / 2, radius), colour=0) if square
-                 else limb(np.zeros(3), np.eye(3), height, radius * 1.2, radius * 0.8, 0)[0]]
+        parts = [
+            box((0, height / 2, 0), (radius, height / 2, radius), colour=0)
+            if square
+            else limb(np.zeros(3), np.eye(3), height, radius * 1.2, radius * 0.8, 0)[0]
+        ]
         hub = np.array([0, height + 0.08, 0.0]) if not upright else np.array([0, height * 0.9, radius + 0.14])
         parts.append(ellipsoid(hub, (0.18, 0.18, 0.18), colour=2))
         for i in range(blades):
@@ -276,13 +304,19 @@ def arm(rng: np.random.Generator) -> PoseAt:
     yaw, boxy, claw = _ramp(rng, -70, 70), rng.random() < 0.5, rng.random() < 0.6
 
     def pose(u: float) -> Pose:
-        parts = [box((0, 0, 0), (base, 0.13, base), colour=0) if boxy else cylinder((0, 0, 0), base, 0.13, colour=0)]
+        parts = [
+            box((0, 0, 0), (base, 0.13, base), colour=0)
+            if boxy
+            else cylinder((0, 0, 0), base, 0.13, colour=0)
+        ]
         where, frame = np.array([0, 0.1, 0.0]), rotation("y", yaw(u))
         for i in range(links):
             frame = frame @ rotation("x", bend[i](u) * (0.6 if i == 0 else 1.0))
             if boxy:
                 centre = where + frame[:, 1] * length[i] / 2
-                parts.append(box(centre, (thick[i], length[i] / 2 + thick[i] * 0.5, thick[i]), frame, 0.03, 1 + i % 2))
+                parts.append(
+                    box(centre, (thick[i], length[i] / 2 + thick[i] * 0.5, thick[i]), frame, 0.03, 1 + i % 2)
+                )
             else:
                 parts.append(limb(where, frame, length[i], thick[i], thick[i] * 0.9, 1 + i % 2)[0])
             where = where + frame[:, 1] * length[i]
@@ -306,15 +340,31 @@ def fish(rng: np.random.Generator) -> PoseAt:
         parts = [ellipsoid((0, 0, 0), (length, height, width), colour=0)]
         for side in (1, -1):
             frame = rotation("z", 90 + side * 40)
-            parts.append(ellipsoid(np.array([length + 0.3 * tail, 0, 0]) - frame[:, 1] * tail * 0.6,
-                                   (0.14, tail, 0.1), frame, 1))
+            parts.append(
+                ellipsoid(
+                    np.array([length + 0.3 * tail, 0, 0]) - frame[:, 1] * tail * 0.6,
+                    (0.14, tail, 0.1),
+                    frame,
+                    1,
+                )
+            )
             beat = rotation("x", side * (70 + flap(u)))
-            parts.append(ellipsoid(np.array([-0.35 * length, -0.3 * height, side * width * 0.7]) + beat[:, 1] * fin * 0.5,
-                                   (0.16, fin, 0.09), beat, 2))
+            parts.append(
+                ellipsoid(
+                    np.array([-0.35 * length, -0.3 * height, side * width * 0.7]) + beat[:, 1] * fin * 0.5,
+                    (0.16, fin, 0.09),
+                    beat,
+                    2,
+                )
+            )
         parts.append(ellipsoid((0.05 * length, height * 0.95, 0), (0.3 * length, 0.2, 0.1), colour=1))
         warp = np.zeros(WARP_SIZE)
         warp[[WAVE_AMPLITUDE, WAVE_NUMBER, WAVE_PHASE, WAVE_START]] = (
-            amplitude, number, phase - TURN * cycles * u, -0.5 * length)
+            amplitude,
+            number,
+            phase - TURN * cycles * u,
+            -0.5 * length,
+        )
         return Pose(parts, blend=0.05, warp=warp)
 
     return pose
@@ -326,12 +376,16 @@ def bird(rng: np.random.Generator) -> PoseAt:
     beat, head, tail = _swing(rng, 20, 50), _uniform(rng, 0.12, 0.19), _uniform(rng, 0.2, 0.4)
 
     def pose(u: float) -> Pose:
-        parts = [ellipsoid((0, 0, 0), (radius, radius, length), colour=0),
-                 ellipsoid((0, 0.6 * radius, length), (head, head, head), colour=2),
-                 ellipsoid((0, 0.05, -length - 0.4 * tail), (0.2, 0.1, tail), colour=1)]
+        parts = [
+            ellipsoid((0, 0, 0), (radius, radius, length), colour=0),
+            ellipsoid((0, 0.6 * radius, length), (head, head, head), colour=2),
+            ellipsoid((0, 0.05, -length - 0.4 * tail), (0.2, 0.1, tail), colour=1),
+        ]
         for side in (1, -1):
             frame = rotation("z", side * (beat(u) - 90))
-            inner, joint = limb(np.array([side * 0.6 * radius, 0.3 * radius, 0.05]), frame, span, 0.14, 0.12, 1)
+            inner, joint = limb(
+                np.array([side * 0.6 * radius, 0.3 * radius, 0.05]), frame, span, 0.14, 0.12, 1
+            )
             outer, _ = limb(joint, rotation("z", side * 0.6 * beat(u, -0.15)) @ frame, span, 0.12, 0.09, 1)
             parts += [inner, outer]
         return Pose(parts, blend=0.06)
@@ -339,7 +393,9 @@ def bird(rng: np.random.Generator) -> PoseAt:
     return pose
 
 
-TRAINING = {f.__name__: f for f in (quadruped, biped, metaballs, bender, pulsar, flag, plant, spinner, arm, fish)}
+TRAINING = {
+    f.__name__: f for f in (quadruped, biped, metaballs, bender, pulsar, flag, plant, spinner, arm, fish)
+}
 HELD_OUT = {"bird": bird}
 FAMILIES = TRAINING | HELD_OUT
 __all__ = ["FAMILIES", "HELD_OUT", "TRAINING", "PoseAt", *FAMILIES, "WAVE_AXIS"]

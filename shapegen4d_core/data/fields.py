@@ -137,11 +137,14 @@ def body_gradient(kind, size, rot, pos, bound, blend, warp, x, y, z, h):
     """Central-difference gradient of :func:`body`, and the value at the point."""
     d = body(kind, size, rot, pos, bound, blend, warp, x, y, z)
     gx = body(kind, size, rot, pos, bound, blend, warp, x + h, y, z) - body(
-        kind, size, rot, pos, bound, blend, warp, x - h, y, z)
+        kind, size, rot, pos, bound, blend, warp, x - h, y, z
+    )
     gy = body(kind, size, rot, pos, bound, blend, warp, x, y + h, z) - body(
-        kind, size, rot, pos, bound, blend, warp, x, y - h, z)
+        kind, size, rot, pos, bound, blend, warp, x, y - h, z
+    )
     gz = body(kind, size, rot, pos, bound, blend, warp, x, y, z + h) - body(
-        kind, size, rot, pos, bound, blend, warp, x, y, z - h)
+        kind, size, rot, pos, bound, blend, warp, x, y, z - h
+    )
     return d, gx / (2 * h), gy / (2 * h), gz / (2 * h)
 
 

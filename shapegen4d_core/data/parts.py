@@ -71,8 +71,14 @@ def rotation(axis: str, degrees: float) -> np.ndarray:
     return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]])
 
 
-def limb(start: np.ndarray, frame: np.ndarray, length: float, radius_start: float, radius_end: float,
-         colour: int = 0) -> tuple[Part, np.ndarray]:
+def limb(
+    start: np.ndarray,
+    frame: np.ndarray,
+    length: float,
+    radius_start: float,
+    radius_end: float,
+    colour: int = 0,
+) -> tuple[Part, np.ndarray]:
     """A round cone from ``start`` along the local +y of ``frame``; returns it and its far end [3]."""
     end = start + frame[:, 1] * length
     part = Part(ROUND_CONE, (radius_start, radius_end, length, 0.0), frame, (start + end) / 2, colour)
@@ -92,7 +98,9 @@ def box(centre, half, frame: np.ndarray | None = None, rounding: float = 0.03, c
     return Part(BOX, (*map(float, half), float(rounding)), frame, np.asarray(centre, dtype=float), colour)
 
 
-def cylinder(centre, radius: float, half_height: float, frame: np.ndarray | None = None, colour: int = 0) -> Part:
+def cylinder(
+    centre, radius: float, half_height: float, frame: np.ndarray | None = None, colour: int = 0
+) -> Part:
     """A slightly rounded cylinder along the local y axis."""
     frame = np.eye(3) if frame is None else frame
     size = (float(radius), float(half_height), 0.25 * min(radius, half_height), 0.0)
@@ -102,4 +110,6 @@ def cylinder(centre, radius: float, half_height: float, frame: np.ndarray | None
 def torus(centre, radius: float, thickness: float, frame: np.ndarray | None = None, colour: int = 0) -> Part:
     """A torus around the local y axis."""
     frame = np.eye(3) if frame is None else frame
-    return Part(TORUS, (float(radius), float(thickness), 0.0, 0.0), frame, np.asarray(centre, dtype=float), colour)
+    return Part(
+        TORUS, (float(radius), float(thickness), 0.0, 0.0), frame, np.asarray(centre, dtype=float), colour
+    )

@@ -83,10 +83,15 @@ class Asset:
 
 def _pack(pose: Pose) -> tuple:
     parts = pose.parts
-    return (np.array([p.kind for p in parts]), np.array([p.size for p in parts], dtype=float),
-            np.stack([np.ascontiguousarray(p.rotation, dtype=float) for p in parts]),
-            np.stack([p.position for p in parts]).astype(float), np.array([p.bound for p in parts], dtype=float),
-            float(pose.blend), pose.warp.astype(float))
+    return (
+        np.array([p.kind for p in parts]),
+        np.array([p.size for p in parts], dtype=float),
+        np.stack([np.ascontiguousarray(p.rotation, dtype=float) for p in parts]),
+        np.stack([p.position for p in parts]).astype(float),
+        np.array([p.bound for p in parts], dtype=float),
+        float(pose.blend),
+        pose.warp.astype(float),
+    )
 
 
 def _draw_look(rng: np.random.Generator, settings: ProceduralSettings) -> Look:
@@ -94,9 +99,15 @@ def _draw_look(rng: np.random.Generator, settings: ProceduralSettings) -> Look:
     if rng.random() < 0.35:
         palette[:] = palette[0] * rng.uniform(0.8, 1.2, (4, 1))
     light = rng.normal(size=3) * np.array([1.0, 0.5, 0.6]) + np.array([0, 0.9, 0.8])
-    return Look(float(rng.uniform(0, 360)), float(rng.uniform(*settings.elevation_degrees)), palette.clip(0.05, 1),
-                int(rng.integers(0, 4)) if rng.random() < 0.5 else 0, float(rng.uniform(8, 25)),
-                light / np.linalg.norm(light), float(rng.uniform(0.2, 0.45)))
+    return Look(
+        float(rng.uniform(0, 360)),
+        float(rng.uniform(*settings.elevation_degrees)),
+        palette.clip(0.05, 1),
+        int(rng.integers(0, 4)) if rng.random() < 0.5 else 0,
+        float(rng.uniform(8, 25)),
+        light / np.linalg.norm(light),
+        float(rng.uniform(0.2, 0.45)),
+    )
 
 
 def asset_seed(family: str, seed: int) -> np.random.Generator:
@@ -118,14 +129,27 @@ def build_asset(family: str, seed: int, settings: ProceduralSettings | None = No
     pose_at = FAMILIES[family](rng)
     start = float(rng.uniform(0, 1))
     periodic = settings.frames
-    poses = [pose_at((start + t / periodic) % 1.0 if family not in ("plant", "arm", "bender", "biped")
-                     else t / max(1, periodic - 1)) for t in range(settings.frames)]
+    poses = [
+        pose_at(
+            (start + t / periodic) % 1.0
+            if family not in ("plant", "arm", "bender", "biped")
+            else t / max(1, periodic - 1)
+        )
+        for t in range(settings.frames)
+    ]
     look = _draw_look(rng, settings)
     warps = np.abs(np.stack([p.warp for p in poses])).max(axis=0)
     slope = 1.0 + 0.35 * warps[TWIST] + 1.2 * (warps[BEND_X] + warps[BEND_Z]) + 3.0 * warps[WAVE_AMPLITUDE]
-    asset = Asset(family, seed, settings, [_pack(p) for p in poses],
-                  np.stack([[part.scale for part in p.parts] for p in poses]),
-                  np.array([part.colour for part in poses[0].parts]), look, slope)
+    asset = Asset(
+        family,
+        seed,
+        settings,
+        [_pack(p) for p in poses],
+        np.stack([[part.scale for part in p.parts] for p in poses]),
+        np.array([part.colour for part in poses[0].parts]),
+        look,
+        slope,
+    )
     if settings.frame == "view":
         asset.turn = rotation("y", -look.azimuth_degrees)
     _normalise(asset, int(rng.integers(1 << 30)))
@@ -186,7 +210,9 @@ def farthest_points(points: np.ndarray, count: int) -> np.ndarray:
     return chosen
 
 
-def camera_rays(asset: Asset, window: tuple[float, float, float], size: int) -> tuple[np.ndarray, np.ndarray, float]:
+def camera_rays(
+    asset: Asset, window: tuple[float, float, float], size: int
+) -> tuple[np.ndarray, np.ndarray, float]:
     """Origin [3], unit rays [size,size,3] in object space, and one pixel's angle, for a square picture window.
 
     ``window`` is (left, top, side) on the plane at distance 1 in front of the camera, y downwards.
@@ -229,9 +255,25 @@ def render_clip(asset: Asset, window: tuple[float, float, float], size: int | No
     light = look.light @ turn
     span = np.sqrt(3.0) / asset.zoom
     middle = np.linalg.norm(origin - asset.centre @ asset.turn)
-    frames = [trace(*pose[:5], asset.colour, *pose[5:], asset.slope, origin, rays, max(middle - span, 0.1),
-                    middle + span, pixel, look.palette, look.pattern, look.pattern_scale, light, look.ambient)
-              for pose in asset.poses]
+    frames = [
+        trace(
+            *pose[:5],
+            asset.colour,
+            *pose[5:],
+            asset.slope,
+            origin,
+            rays,
+            max(middle - span, 0.1),
+            middle + span,
+            pixel,
+            look.palette,
+            look.pattern,
+            look.pattern_scale,
+            light,
+            look.ambient,
+        )
+        for pose in asset.poses
+    ]
     return np.round(np.stack(frames) * 255).astype(np.uint8)
 
 
@@ -249,7 +291,11 @@ def build_clip(family: str, seed: int, settings: ProceduralSettings | None = Non
         points, normals = surface_in_object(asset, t, s.surface_points, seed * 131 + t)
         points = asset.to_box(points)
         surface.append(np.concatenate([points, normals @ asset.turn.T], axis=1))
-        jitter = rng.normal(size=(s.near_points, 3)) * s.near_deviation * rng.choice([0.35, 1.0], (s.near_points, 1))
+        jitter = (
+            rng.normal(size=(s.near_points, 3))
+            * s.near_deviation
+            * rng.choice([0.35, 1.0], (s.near_points, 1))
+        )
         close = (points[rng.integers(0, len(points), s.near_points)] + jitter).clip(-1.05, 1.05)
         far = rng.uniform(-1.05, 1.05, (s.uniform_points, 3))
         for rows, where in ((near, close), (uniform, far)):

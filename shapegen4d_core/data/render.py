@@ -30,8 +30,27 @@ def _albedo(palette, pattern, scale, part, u, v, w, out):
 
 
 @njit(cache=True, fastmath=True)
-def trace(kind, size, rot, pos, bound, colour, blend, warp, slope, origin, rays, near, far, pixel, palette, pattern,
-          pattern_scale, light, ambient):
+def trace(
+    kind,
+    size,
+    rot,
+    pos,
+    bound,
+    colour,
+    blend,
+    warp,
+    slope,
+    origin,
+    rays,
+    near,
+    far,
+    pixel,
+    palette,
+    pattern,
+    pattern_scale,
+    light,
+    ambient,
+):
     """Straight-alpha RGBA [H,W,4] in 0..1 of one frame.
 
     ``rays [H,W,3]`` are unit directions from ``origin [3]`` in object space, ``pixel`` the angle one pixel covers in
@@ -45,8 +64,21 @@ def trace(kind, size, rot, pos, bound, colour, blend, warp, slope, origin, rays,
             dx, dy, dz = rays[i, j, 0], rays[i, j, 1], rays[i, j, 2]
             t, best, best_t, hit = near, 1e9, near, False
             for _ in range(96):
-                d = body(kind, size, rot, pos, bound, blend, warp,
-                         origin[0] + t * dx, origin[1] + t * dy, origin[2] + t * dz) / slope
+                d = (
+                    body(
+                        kind,
+                        size,
+                        rot,
+                        pos,
+                        bound,
+                        blend,
+                        warp,
+                        origin[0] + t * dx,
+                        origin[1] + t * dy,
+                        origin[2] + t * dz,
+                    )
+                    / slope
+                )
                 miss = d * slope / (t * pixel)
                 if miss < best:
                     best, best_t = miss, t

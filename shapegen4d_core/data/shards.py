@@ -47,8 +47,13 @@ def write_shard(path: str, names: list[tuple[str, int]], settings: ProceduralSet
     return path
 
 
-def generate(folder: str | Path, clips: int, split: str = "train", workers: int = 2,
-             settings: ProceduralSettings | None = None) -> Iterator[str]:
+def generate(
+    folder: str | Path,
+    clips: int,
+    split: str = "train",
+    workers: int = 2,
+    settings: ProceduralSettings | None = None,
+) -> Iterator[str]:
     """Write the missing shards of a data set and yield each path as it is finished, so that a rerun resumes."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,8 +71,9 @@ def generate(folder: str | Path, clips: int, split: str = "train", workers: int 
             yield future.result()
 
 
-def read_shards(folder: str | Path, split: str = "train", keys: tuple[str, ...] | None = None,
-                skip: int = 0) -> dict[str, np.ndarray]:
+def read_shards(
+    folder: str | Path, split: str = "train", keys: tuple[str, ...] | None = None, skip: int = 0
+) -> dict[str, np.ndarray]:
     """All shards of a split, from number ``skip`` on, stacked: each array begins with an axis of clips."""
     paths = sorted(Path(folder).glob(f"{split}-*.safetensors"))[skip:]
     if not paths:

@@ -1,1 +1,1 @@
-
+"""Judging generated sequences against procedural ground truth."""

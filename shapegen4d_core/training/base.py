@@ -31,9 +31,11 @@ class BaseLoss(nn.Module):
     def __init__(self, encoder: ImageEncoder, denoiser: Denoiser):
         super().__init__()
         self.encoder, self.denoiser = encoder, denoiser
+        encoder.dino_model.embeddings.mask_token.requires_grad_(False)  # part of published files, never read
 
-    def forward(self, pixels: Tensor, latents: Tensor, noise: Tensor, sigma: Tensor, keep: Tensor
-                ) -> tuple[Tensor, dict]:
+    def forward(
+        self, pixels: Tensor, latents: Tensor, noise: Tensor, sigma: Tensor, keep: Tensor
+    ) -> tuple[Tensor, dict]:
         """pixels [F,C,S,S], latents and noise [F,N,C], sigma [F] in 0..1, keep [F] (0 drops the picture)."""
         tokens = self.encoder.tokens(pixels) * keep[:, None, None]
         noisy = torch.lerp(latents, noise, sigma[:, None, None])
@@ -60,12 +62,17 @@ def to_pixels(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(((pixels - 0.5) / 0.5).transpose(0, 3, 1, 2))
 
 
-def base_batches(rgba: np.ndarray, latents: np.ndarray, batch: int, shift: float, drop: float,
-                 rng: np.random.Generator) -> Iterator[dict[str, Tensor]]:
+def base_batches(
+    rgba: np.ndarray, latents: np.ndarray, batch: int, shift: float, drop: float, rng: np.random.Generator
+) -> Iterator[dict[str, Tensor]]:
     """Endless batches of random frames; ``latents [2*clips,T,N,C]`` hold the mirrored clips in their second half."""
     clips, frames = rgba.shape[:2]
     while True:
-        clip, frame, flip = rng.integers(0, clips, batch), rng.integers(0, frames, batch), rng.integers(0, 2, batch)
+        clip, frame, flip = (
+            rng.integers(0, clips, batch),
+            rng.integers(0, frames, batch),
+            rng.integers(0, 2, batch),
+        )
         pictures = rgba[clip, frame]
         pictures[flip == 1] = pictures[flip == 1][:, :, ::-1]
         target = latents[clip + clips * flip, frame].astype(np.float32)
@@ -102,9 +109,20 @@ def base_validation(rgba: np.ndarray, latents: np.ndarray, limit: int = 64):
     return evaluate
 
 
-def train_base(rgba: np.ndarray, latents: np.ndarray, encoder: ImageEncoder, denoiser: Denoiser, validation,
-               folder: Path, settings: TrainSettings, shift: float = 1.0, drop: float = 0.1, batch: int = 32,
-               rank: int = 0, count: int = 1) -> BaseLoss:
+def train_base(
+    rgba: np.ndarray,
+    latents: np.ndarray,
+    encoder: ImageEncoder,
+    denoiser: Denoiser,
+    validation,
+    folder: Path,
+    settings: TrainSettings,
+    shift: float = 1.0,
+    drop: float = 0.1,
+    batch: int = 32,
+    rank: int = 0,
+    count: int = 1,
+) -> BaseLoss:
     """Train image encoder and denoiser together and return their averaged weights."""
     rng = np.random.default_rng([settings.seed, 1, rank])
     batches = base_batches(rgba, latents, batch, shift, drop, rng)

@@ -11,8 +11,14 @@ from .vae import mirrored
 
 
 @torch.inference_mode()
-def encode_clip(vae: ShapeVAE, surface: np.ndarray, aligned: np.ndarray, slots: np.ndarray, flip: float = 1.0,
-                points: int = 1024) -> np.ndarray:
+def encode_clip(
+    vae: ShapeVAE,
+    surface: np.ndarray,
+    aligned: np.ndarray,
+    slots: np.ndarray,
+    flip: float = 1.0,
+    points: int = 1024,
+) -> np.ndarray:
     """Posterior mode [T,N,C] float16 of one clip: surface [T,P,6], aligned [T,Q,6], slots [N,K]; flip -1 mirrors x."""
     rows = (mirror_slots(slots) if flip < 0 else slots)[:, 0]
     signs = np.full(len(surface), flip, dtype=np.float32)
@@ -24,6 +30,7 @@ def encode_clip(vae: ShapeVAE, surface: np.ndarray, aligned: np.ndarray, slots: 
 def encode_clips(vae: ShapeVAE, clips: dict[str, np.ndarray], slots: np.ndarray, mirror: bool = True) -> np.ndarray:
     """Latents [clips or 2*clips,T,N,C] float16, the mirrored copies after all plain ones."""
     signs = (1.0, -1.0) if mirror else (1.0,)
-    rows = [encode_clip(vae, s, a, k, flip) for flip in signs
-            for s, a, k in zip(clips["surface"], clips["aligned"], slots)]
+    rows = [
+        encode_clip(vae, s, a, k, flip) for flip in signs for s, a, k in zip(clips["surface"], clips["aligned"], slots)
+    ]
     return np.stack(rows)

@@ -69,8 +69,15 @@ def _agree(value: float, count: int) -> float:
     return float(shared)
 
 
-def train(loss: nn.Module, batches: Iterator[Batch], folder: Path, settings: TrainSettings, rank: int = 0,
-          count: int = 1, evaluate: Callable[[nn.Module], dict[str, float]] | None = None) -> nn.Module:
+def train(
+    loss: nn.Module,
+    batches: Iterator[Batch],
+    folder: Path,
+    settings: TrainSettings,
+    rank: int = 0,
+    count: int = 1,
+    evaluate: Callable[[nn.Module], dict[str, float]] | None = None,
+) -> nn.Module:
     """Minimise ``loss(**batch) -> (scalar, metrics)`` and return the averaged module.
 
     ``folder`` receives ``log.csv``, ``weights.safetensors`` and ``average.safetensors``; when these exist the run

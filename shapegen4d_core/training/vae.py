@@ -28,7 +28,11 @@ class VAELoss(nn.Module):
         error = (field - samples[..., 3]).abs().mean()
         divergence = posterior.kl().mean()
         sign = ((field > 0) == (samples[..., 3] > 0)).float().mean()
-        return error + self.kl_weight * divergence, {"error": error.detach(), "kl": divergence.detach(), "sign": sign}
+        return error + self.kl_weight * divergence, {
+            "error": error.detach(),
+            "kl": divergence.detach(),
+            "sign": sign,
+        }
 
 
 def mirrored(values: np.ndarray, flip: np.ndarray, normals: bool = False) -> np.ndarray:
@@ -40,9 +44,16 @@ def mirrored(values: np.ndarray, flip: np.ndarray, normals: bool = False) -> np.
     return values
 
 
-def vae_batches(clips: dict[str, np.ndarray], slots: np.ndarray, config: ShapeVAEConfig, batch: int,
-                rng: np.random.Generator, points: int = 1024, near: int = 512, volume: int = 256
-                ) -> Iterator[dict[str, Tensor]]:
+def vae_batches(
+    clips: dict[str, np.ndarray],
+    slots: np.ndarray,
+    config: ShapeVAEConfig,
+    batch: int,
+    rng: np.random.Generator,
+    points: int = 640,
+    near: int = 384,
+    volume: int = 192,
+) -> Iterator[dict[str, Tensor]]:
     """Endless batches of random frames, half of them mirrored; ``slots [clips,N,K]`` are candidate query rows."""
     count, frames = clips["surface"].shape[:2]
     while True:
@@ -54,7 +65,9 @@ def vae_batches(clips: dict[str, np.ndarray], slots: np.ndarray, config: ShapeVA
         samples = np.concatenate([clips["near"][clip, frame][:, rows[0]], clips["uniform"][clip, frame][:, rows[1]]], 1)
         arrays = {
             "surface": mirrored(clips["surface"][clip, frame][:, cloud], flip, normals=True),
-            "query": mirrored(np.take_along_axis(clips["aligned"][clip, frame], pick[..., None], 1), flip, normals=True),
+            "query": mirrored(
+                np.take_along_axis(clips["aligned"][clip, frame], pick[..., None], 1), flip, normals=True
+            ),
             "samples": mirrored(samples, flip),
             "noise": rng.standard_normal((batch, pick.shape[1], config.embed_dim), dtype=np.float32),
         }
@@ -81,8 +94,17 @@ def vae_validation(clips: dict[str, np.ndarray], slots: np.ndarray, limit: int =
     return evaluate
 
 
-def train_vae(clips: dict[str, np.ndarray], slots: np.ndarray, validation, folder: Path, config: ShapeVAEConfig,
-              settings: TrainSettings, batch: int = 16, rank: int = 0, count: int = 1) -> ShapeVAE:
+def train_vae(
+    clips: dict[str, np.ndarray],
+    slots: np.ndarray,
+    validation,
+    folder: Path,
+    config: ShapeVAEConfig,
+    settings: TrainSettings,
+    batch: int = 16,
+    rank: int = 0,
+    count: int = 1,
+) -> ShapeVAE:
     """Train the autoencoder and return its averaged weights; ``batch`` frames per process and step."""
     torch.manual_seed(settings.seed)
     loss = VAELoss(ShapeVAE(config))

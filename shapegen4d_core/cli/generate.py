@@ -1,0 +1,128 @@
+"""``generate`` and ``demo``: from a video to an animated GLB."""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from importlib.resources import files
+from pathlib import Path
+
+from .. import models
+from ..decoding import DecodeSettings, decode_sequence
+from ..errors import InputError
+from ..export import write_glb
+from ..pipeline import encode_clip, sample_latents, sampler_settings
+from ..rendering import contact_sheet, render_sequence, save_png
+from ..sequence import Camera, Clip, MeshSequence
+from ..video import ClipWarning, load_clip
+from .bars import bar
+
+EXAMPLE = "examples/creature.webp"
+DEMO_RESOLUTION = 96
+SHEET_SIZE = 160
+
+
+def add_verbs(verbs: argparse._SubParsersAction) -> None:
+    """Register the verbs of this file."""
+    verb = verbs.add_parser("generate", help="turn a video into an animated GLB")
+    verb.add_argument("input", help="video, animated image, picture or folder of pictures")
+    verb.add_argument("-o", "--output", type=Path, required=True, help="the .glb file to write")
+    _add_settings(verb)
+    verb.set_defaults(run=_generate)
+    verb = verbs.add_parser("demo", help="turn the bundled example into demo/creature.glb and a contact sheet")
+    verb.add_argument("-o", "--output", type=Path, default=Path("demo"), help="folder to write to (default: demo)")
+    verb.add_argument("--quiet", action="store_true", help="no progress bars")
+    verb.set_defaults(run=_demo)
+
+
+def _add_settings(verb: argparse.ArgumentParser) -> None:
+    add = verb.add_argument
+    add("--model", default="tiny", help="model folder, or tiny for the bundled one (default)")
+    add("--device", default="cpu", help="torch device, such as cpu or cuda (default: cpu)")
+    add("--seed", type=int, default=0, help="start of the random numbers (default: 0)")
+    add("--frames", type=int, help="frames to take, at equal times (default: the model's)")
+    add("--steps", type=int, help="denoising steps (default: the model's)")
+    add("--guidance", type=float, help="how strongly the shape follows the video; 1 is none (default: the model's)")
+    add("--time-shift", type=float, help="moves steps towards high noise; 1 is none (default: the model's)")
+    add("--noise", choices=("shared", "independent"), default="shared", help="start noise of the frames")
+    add("--adapter-strength", type=float, default=1.0, help="share of the spatiotemporal layers, 0 to 1 or more")
+    add("--resolution", type=int, default=128, help="cells of the decoding grid per axis (default: 128)")
+    add("--max-faces", type=int, help="decimate every frame to at most this many faces")
+    add("--mask", help="mask video, picture or folder, white where the object is")
+    add("--matte", choices=("auto", "alpha", "mask", "key"), default="auto", help="where the object's outline is from")
+    add("--save-latents", type=Path, help="also write the latents to this .safetensors file")
+    add("--sheet", type=Path, help="also write a contact sheet .png: input frames above rendered meshes")
+    add("--quiet", action="store_true", help="no progress bars")
+
+
+def _generate(chosen: argparse.Namespace) -> None:
+    if chosen.output.suffix.lower() != ".glb":
+        raise InputError(f"--output is {chosen.output}; give a name that ends in .glb.")
+    model = models.load(chosen.model, device=chosen.device)
+    with bar("frames", chosen.quiet) as progress:
+        clip = _read(
+            chosen.input,
+            model.config,
+            progress,
+            count=chosen.frames or model.config.frames,
+            mask=chosen.mask,
+            matte=chosen.matte,
+        )
+    changes = {name: getattr(chosen, name) for name in ("seed", "steps", "guidance", "time_shift", "noise")}
+    settings = sampler_settings(model, **changes)
+    decode = DecodeSettings(resolution=chosen.resolution, max_faces=chosen.max_faces)
+    meshes = _run(model, clip, settings, decode, chosen)
+    with bar("file", chosen.quiet) as progress:
+        write_glb(meshes, chosen.output, progress=progress)
+    if chosen.sheet:
+        write_sheet(clip, meshes, chosen.sheet)
+    print(f"{chosen.output}: {meshes.frame_count} frames at {meshes.fps:g} fps")
+
+
+def _run(model, clip: Clip, settings, decode: DecodeSettings, chosen: argparse.Namespace) -> MeshSequence:
+    with bar("tokens", chosen.quiet) as progress:
+        tokens = encode_clip(model, clip, progress)
+    with bar("sampling", chosen.quiet) as progress:
+        latents = sample_latents(model, tokens, settings, chosen.adapter_strength, progress)
+    if chosen.save_latents:
+        latents.save(chosen.save_latents)
+    with bar("decoding", chosen.quiet) as progress:
+        return decode_sequence(model.vae, latents, decode, progress)
+
+
+def _read(path: str, config, progress, **options) -> Clip:
+    """Load a clip at the size the model wants; warnings are shown as one line each."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ClipWarning)
+        clip = load_clip(
+            path,
+            size=config.image_encoder.image_size,
+            foreground_ratio=config.foreground_ratio,
+            progress=progress,
+            **options,
+        )
+    for warning in caught:
+        print(f"shapegen4d: {warning.message}")
+    return clip
+
+
+def write_sheet(clip: Clip, meshes: MeshSequence, path: Path) -> None:
+    """A PNG with the input frames above the meshes seen from the front and from the side."""
+    views = [Camera(yaw, 10.0, 5.2, (0.0, 0.0, 0.0), 30.0, SHEET_SIZE, SHEET_SIZE) for yaw in (0.0, 90.0)]
+    rows = [clip.frames.numpy(), *(render_sequence(meshes, view) for view in views)]
+    save_png(contact_sheet(rows, labels=("input", "front", "side")), path)
+
+
+def _demo(chosen: argparse.Namespace) -> None:
+    began = time.perf_counter()
+    example = files("shapegen4d_core").joinpath("assets", *EXAMPLE.split("/"))
+    chosen.output.mkdir(parents=True, exist_ok=True)
+    arguments = ["generate", str(example), "--output", str(chosen.output / "creature.glb"), "--resolution"]
+    arguments += [str(DEMO_RESOLUTION), "--sheet", str(chosen.output / "contact_sheet.png")]
+    arguments += ["--quiet"] if chosen.quiet else []
+    root = argparse.ArgumentParser()
+    add_verbs(root.add_subparsers())
+    again = root.parse_args(arguments)
+    again.run(again)
+    print(f"{chosen.output}: done in {time.perf_counter() - began:.1f} s")

@@ -1,0 +1,85 @@
+"""The river in three calls: a clip to tokens, tokens to latents, and (in :mod:`.decoding`) latents to meshes."""
+
+from __future__ import annotations
+
+import torch
+
+from .errors import InputError
+from .models import ModelBundle
+from .models.preprocess import clip_to_pixels
+from .progress import Check, Progress, tick
+from .sampling import SamplerSettings, sample
+from .sequence import Clip, ImageTokens, LatentSequence
+
+FRAMES_AT_ONCE = 4
+
+
+@torch.inference_mode()
+def encode_clip(
+    model: ModelBundle, clip: Clip, progress: Progress | None = None, check: Check | None = None
+) -> ImageTokens:
+    """Image tokens of every frame of a clip that is already cropped around its object.
+
+    Raises InputError when the model was loaded without its image encoder, or needs another encoder's input.
+    """
+    encoder = _part(model, "image_encoder")
+    if encoder.config.use_clip:
+        raise InputError("The command line does not run label-conditioned models; use the ComfyUI nodes for them.")
+    weight = next(encoder.parameters())
+    rows = []
+    for start in range(0, len(clip.frames), FRAMES_AT_ONCE):
+        part = Clip(clip.frames[start : start + FRAMES_AT_ONCE], clip.fps)
+        pixels = clip_to_pixels(part, encoder.config).to(weight.device)
+        rows.append(encoder.tokens(pixels).float().cpu())
+        tick(progress, check, min(start + FRAMES_AT_ONCE, len(clip.frames)), len(clip.frames))
+    return ImageTokens(torch.cat(rows), clip.fps, clip.name, model.name)
+
+
+def sample_latents(
+    model: ModelBundle,
+    tokens: ImageTokens,
+    settings: SamplerSettings,
+    adapter_strength: float = 1.0,
+    progress: Progress | None = None,
+    check: Check | None = None,
+) -> LatentSequence:
+    """Latents of every frame, denoised together when the model has an adapter.
+
+    Raises InputError when the tokens were made with another model or settings do not fit.
+    """
+    denoiser = _part(model, "denoiser")
+    if tokens.model != model.name:
+        raise InputError(
+            f"These image tokens were made with the model {tokens.model!r}, not {model.name!r}; encode the clip again."
+        )
+    latents = sample(
+        denoiser,
+        tokens.tokens,
+        settings,
+        adapter=model.adapter,
+        adapter_strength=adapter_strength,
+        progress=progress,
+        check=check,
+    )
+    recorded = {**settings.to_dict(), "adapter_strength": adapter_strength if model.adapter is not None else 0.0}
+    return LatentSequence(latents.float().cpu(), tokens.fps, tokens.name, model.name, recorded)
+
+
+def sampler_settings(model: ModelBundle, **changes: object) -> SamplerSettings:
+    """The sampler settings a model asks for in its configuration; changes that are None leave its value."""
+    config = model.config
+    values = {
+        "steps": config.steps,
+        "guidance": config.guidance,
+        "time_shift": config.time_shift,
+        "zero_init": config.zero_init,
+        "latent_count": config.vae.num_latents,
+    }
+    return SamplerSettings(**{**values, **{key: value for key, value in changes.items() if value is not None}})
+
+
+def _part(model: ModelBundle, name: str):
+    network = getattr(model, name)
+    if network is None:
+        raise InputError(f"The model {model.name!r} was loaded without its {name}; load that part as well.")
+    return network
