@@ -32,7 +32,10 @@ class VideoSource(Source):
         with self._opened() as container:
             stream = _picture_stream(container)
             self._alpha = self._find_alpha(stream)
-            timeline = scan_packets(container, stream, limit)
+            try:
+                timeline = scan_packets(container, stream, limit)
+            except av.error.FFmpegError as error:
+                raise InputError(f"{self._path} is damaged ({error.strerror}); convert or replace it.") from error
         self._timeline = timeline or self._count_frames(limit)
         self.times, self.end = self._timeline.times, self._timeline.end
 
@@ -49,6 +52,9 @@ class VideoSource(Source):
         if stream is None:
             container.close()
             raise InputError(f"{self._path} has no video stream; give a video, an image or a folder.")
+        if stream.codec_context is None:
+            container.close()
+            raise InputError(f"{self._path} is in a format this PyAV cannot decode; convert it, for example to mp4.")
         stream.thread_type = "AUTO"
         return container
 
@@ -102,8 +108,7 @@ class VideoSource(Source):
             frames, reached, jumped = self._frames(container), -1, False
             for done, index in enumerate(indices):
                 key, stamp = self._timeline.key_before(index)
-                if key > reached + 1:
-                    container.seek(stamp, stream=stream)
+                if key > reached + 1 and _seek(container, stream, stamp):
                     frames, jumped = self._frames(container), True
                 frame, reached = self._advance(frames, reached, index)
                 if reached == index:
@@ -128,6 +133,15 @@ class VideoSource(Source):
             if reached >= index:
                 return frame, reached
         return None, -1
+
+
+def _seek(container: av.container.InputContainer, stream: av.VideoStream, stamp: int) -> bool:
+    """Go to the keyframe at ``stamp``; False where the container cannot, and decoding just goes on."""
+    try:
+        container.seek(stamp, stream=stream)
+    except av.error.FFmpegError:
+        return False
+    return True
 
 
 def _picture_stream(container: av.container.InputContainer) -> av.VideoStream | None:

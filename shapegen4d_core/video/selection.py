@@ -25,8 +25,7 @@ def select_frames(
     stride: int = 1,
     count: int | None = None,
 ) -> Selection:
-    """Choose frames ``start`` <= i < ``stop``, every ``stride``-th, then optionally ``count`` of them by
-    time.
+    """Choose frames ``start`` <= i < ``stop``, every ``stride``-th, and of those ``count`` by time.
 
     ``count`` picks the frames whose start is nearest to equally spaced times: the range is cut into
     ``count`` equal spans and each span is shown by the frame nearest to its beginning, so a loop stays a
@@ -35,11 +34,12 @@ def select_frames(
     do not fit the source.
     """
     total = len(times)
-    stop = total if stop is None else stop
     check_range(start, stop, stride, count)
+    if start >= total:
+        raise InputError(f"start is {start}, but there are {total} frames; set start below {total}.")
+    stop = total if stop is None else stop
     if stop > total:
-        setting = f"stop to at most {total}" if start < total else f"start below {total}"
-        raise InputError(f"Frames {start} to {stop - 1} are wanted, but there are {total}: set {setting}.")
+        raise InputError(f"stop is {stop}, but there are {total} frames; set stop to at most {total}.")
     candidates = np.arange(start, stop, stride)
     if count is not None and count > len(candidates):
         raise InputError(

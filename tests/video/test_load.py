@@ -197,7 +197,7 @@ def test_border_and_still_warnings_name_what_they_mean(cutouts, tmp_path):
 
 def test_range_outside_a_file(cutouts, tmp_path):
     save_folder(tmp_path / "f", cutouts(3))
-    with pytest.raises(InputError, match="Frames 0 to 3 are wanted, but there are 3: set stop to at most 3"):
+    with pytest.raises(InputError, match="stop is 4, but there are 3 frames; set stop to at most 3"):
         load_clip(tmp_path / "f", stop=4)
     with pytest.raises(InputError, match="stride is 0"):
         load_clip(tmp_path / "f", stride=0)

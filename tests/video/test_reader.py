@@ -8,6 +8,8 @@ import wave
 import av
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image, features
 
 from shapegen4d_core.errors import InputError
@@ -50,6 +52,30 @@ def test_videos_give_the_frames_asked_for(name, numbered, write_video, tmp_path)
     assert source.end == pytest.approx(3.0, abs=2e-3)
     for indices in ([0], [29], [3, 4, 17, 28], list(range(30))):
         assert_numbered(source, indices)
+
+
+def hide_frame(source, target, hidden):
+    """Copy a VP8 file, clearing the show bit of packet ``hidden``, as encoders do for reference pictures."""
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for number, packet in enumerate(old.demux(video=0)):
+            if packet.size:
+                data = bytearray(bytes(packet))
+                data[0] &= 0xFF ^ (0x10 if number == hidden else 0)
+                copy = av.Packet(bytes(data))
+                copy.pts, copy.dts, copy.time_base, copy.stream = packet.pts, packet.dts, packet.time_base, stream
+                copy.is_keyframe = packet.is_keyframe
+                new.mux(copy)
+    return target
+
+
+def test_packets_that_show_nothing_are_no_frames(numbered, write_video, tmp_path):
+    whole = write_video(tmp_path / "whole.webm", numbered(20), codec="libvpx", options={"b": "2M"})
+    source = open_source(hide_frame(whole, tmp_path / "hidden.webm", 10))
+    assert len(source.times) == 19
+    assert source.times[10] == pytest.approx(1.1, abs=2e-3)
+    found = levels(source, [9, 10, 18])
+    assert np.abs(np.subtract(list(found.values()), [72, 88, 152])).max() < 4
 
 
 def test_only_what_is_needed_is_decoded(numbered, write_video, tmp_path):
@@ -259,6 +285,7 @@ def test_unusable_files_are_one_sentence(tmp_path, numbered, write_video):
     silent_wave(tmp_path / "sound.wav")
     whole = write_video(tmp_path / "whole.mp4", numbered(20)).read_bytes()
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "codec.mp4").write_bytes(whole.replace(b"avc1", b"zzzz"))
     Image.new("RGB", (40, 40)).save(tmp_path / "cut.png")
     (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:60])
     cases = {
@@ -267,6 +294,7 @@ def test_unusable_files_are_one_sentence(tmp_path, numbered, write_video):
         "empty.webm": "neither a readable video nor",
         "cut.mp4": "neither a readable video nor",
         "cut.png": "damaged",
+        "codec.mp4": "format this PyAV cannot decode",
         "sound.wav": "has no video stream",
         "none": "has no images",
     }
@@ -286,6 +314,31 @@ def test_damage_on_the_way_is_one_sentence(tmp_path, numbered, write_video):
     with pytest.raises(InputError, match="damaged|cannot be decoded") as caught:
         list(source.pictures([0, 5]))
     assert "\n" not in str(caught.value)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), name=st.sampled_from(["a.gif", "a.webp", "a.mp4"]))
+def test_changed_bytes_are_frames_or_one_sentence(data, name, files, tmp_path):
+    content = bytearray(files[name])
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(content) - 1))
+        content[place : place + 3] = data.draw(st.binary(min_size=3, max_size=3))
+    (tmp_path / name).write_bytes(content[: data.draw(st.integers(len(content) // 2, len(content)))])
+    try:
+        source = open_source(tmp_path / name)
+        for _, picture in source.pictures(range(len(source.times))):
+            assert picture.dtype == np.uint8 and picture.shape[2] in (3, 4)
+    except InputError as error:
+        assert "\n" not in str(error)
+
+
+@pytest.fixture(scope="module")
+def files(cutouts, write_video, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    save_animation(folder / "a.gif", cutouts(3), 50)
+    save_animation(folder / "a.webp", cutouts(3), 50)
+    write_video(folder / "a.mp4", cutouts(3))
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
 def test_sizes_must_agree(tmp_path):
