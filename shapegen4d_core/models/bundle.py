@@ -75,35 +75,28 @@ def build(
     return bundle
 
 
+# A part's field, and the field of the denoiser it must equal.
+_JOINTS = {
+    "image_encoder": ("hidden_size", "visual_condition_dim"),
+    "vae": ("embed_dim", "input_channels"),
+    "label_encoder": ("hidden_size", "label_condition_dim"),
+}
+
+
 def check_fit(config: ModelConfig, present: Iterable[str]) -> None:
-    """Raise InputError, naming all misfits, unless the present networks work together."""
-    encoder, vae, denoiser, adapter = config.image_encoder, config.vae, config.denoiser, config.adapter
-    pairs = [
-        ("vae", "embed_dim", vae.embed_dim, "denoiser", "input_channels", denoiser.input_channels),
-        ("image_encoder", "hidden_size", encoder.hidden_size, "denoiser", "visual_condition_dim",
-         denoiser.visual_condition_dim),
-    ]  # fmt: skip
-    if adapter is not None:
-        names = ("width", "layers", "num_single_layers")
-        pairs += [("adapter", n, getattr(adapter, n), "denoiser", n, getattr(denoiser, n)) for n in names]
-    if config.label_encoder is not None:
-        width = config.label_encoder.hidden_size
-        pairs.append(
-            (
-                "label_encoder",
-                "hidden_size",
-                width,
-                "denoiser",
-                "label_condition_dim",
-                denoiser.label_condition_dim,
-            )
-        )
+    """Raise InputError, naming all misfits, unless the ``present`` networks fit the denoiser, if that is one."""
     present = set(present)
-    misfits = [
-        f"{a}.{x} is {i} but {b}.{y} is {j}" for a, x, i, b, y, j in pairs if {a, b} <= present and i != j
-    ]
+    if "denoiser" not in present:
+        return
+    misfits = []
+    for part, (own, wanted) in _JOINTS.items():
+        if part in present and getattr(getattr(config, part), own) != getattr(config.denoiser, wanted):
+            sizes = getattr(getattr(config, part), own), getattr(config.denoiser, wanted)
+            misfits.append(f"{part}.{own} is {sizes[0]} but denoiser.{wanted} is {sizes[1]}")
     if misfits:
         raise InputError(f"The parts of this model do not belong together: {'; '.join(misfits)}.")
+    if "adapter" in present:
+        config.adapter.check_fits(config.denoiser)
 
 
 def checked_parts(parts: Iterable[str] | None) -> list[str]:

@@ -121,14 +121,20 @@ class ImageEncoderConfig:
         plain = (0.5,) * self.in_channels
         object.__setattr__(self, "mean", self.mean or (IMAGENET_MEAN if self.in_channels == 3 else plain))
         object.__setattr__(self, "std", self.std or (IMAGENET_STD if self.in_channels == 3 else plain))
-        object.__setattr__(self, "table_size", self.table_size or self.image_size)
-        for side in (self.image_size, self.table_size):
+        if len(self.mean) != self.in_channels or len(self.std) != self.in_channels:
+            raise InputError(f"mean and std must have in_channels = {self.in_channels} values each; correct them.")
+        for side in (self.image_size, self.table_side):
             if side < self.patch_size or side % self.patch_size:
                 raise InputError(
                     f"An image side of {side} pixels is not a multiple of patch_size {self.patch_size}; "
                     "change image_size."
                 )
         check_heads("image encoder", self.hidden_size, self.num_attention_heads)
+
+    @property
+    def table_side(self) -> int:
+        """Side in pixels of the picture the position table was made for."""
+        return self.table_size or self.image_size
 
     @property
     def use_clip(self) -> bool:
@@ -154,6 +160,8 @@ class ImageEncoderConfig:
         if clip is None and values.get("clip_type") is not None:
             clip = {}
         arguments = read_fields(cls, values, "image encoder", _ENCODER_IGNORED, _ENCODER_FIXED)
+        if arguments.get("table_size") == arguments.get("image_size", cls.image_size):
+            arguments.pop("table_size", None)
         return cls(**arguments, clip=None if clip is None else ClipVisionConfig.from_dict(clip))
 
     def to_dict(self) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Embeddings(nn.Module):
     def __init__(self, config: ImageEncoderConfig, ops: Any, place: dict[str, Any]):
         super().__init__()
         self.patch_size = config.patch_size
-        self.table_side = config.table_size // config.patch_size
+        self.table_side = config.table_side // config.patch_size
         width = config.hidden_size
         self.cls_token = learned(1, 1, width, place=place)
         self.mask_token = nn.Parameter(torch.zeros(1, width, **place))  # in the published file, never used
