@@ -1,0 +1,152 @@
+"""The z-buffer agrees with published golden data and with a plain ray caster, whatever the chunks and the camera."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from shapegen4d_core.errors import InputError
+from shapegen4d_core.rendering import rasterise
+
+REFERENCE = Path(__file__).parents[1] / "reference" / "geometry" / "raster.safetensors"
+GROUPS = ("square", "wide")
+
+
+def golden(group: str) -> dict[str, torch.Tensor]:
+    """One group of the golden file; SHAPEGEN4D_GEOMETRY may name another folder with data of the same form."""
+    folder = os.environ.get("SHAPEGEN4D_GEOMETRY")
+    tensors = load_file(Path(folder) / REFERENCE.name if folder else REFERENCE)
+    return {key.split(".")[1]: value for key, value in tensors.items() if key.startswith(group)}
+
+
+def draw(data: dict[str, torch.Tensor], **options):
+    """The golden scene through our rasteriser."""
+    size = tuple(data["size_hw"].tolist())
+    return rasterise(data["verts"], data["faces"], data["K"], data["R"], data["t"], size, **options)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_golden_data(group):
+    data = golden(group)
+    raster = draw(data)
+    assert int((raster.face_id != data["face_id"]).sum()) <= 2
+    same = (raster.face_id == data["face_id"]) & (raster.face_id >= 0)
+    assert int(same.sum()) > 300
+    torch.testing.assert_close(raster.depth[same], data["depth"][same], rtol=1e-5, atol=0)
+    torch.testing.assert_close(raster.barycentric[same], data["bary"][same], rtol=0, atol=1e-4)
+    empty = raster.face_id < 0
+    assert bool((raster.depth[empty] == -1).all()) and bool((raster.barycentric[empty] == 0).all())
+
+
+@pytest.mark.parametrize("samples_at_once", [1, 100, 5000])
+def test_chunks_do_not_change_a_bit(samples_at_once):
+    data = golden("wide")
+    whole, chunked = draw(data), draw(data, samples_at_once=samples_at_once)
+    for name in ("face_id", "barycentric", "depth"):
+        assert torch.equal(getattr(whole, name), getattr(chunked, name))
+
+
+def cast_rays(vertices: np.ndarray, faces: np.ndarray, focal: float, size: int, near: float) -> tuple:
+    """Nearest face and its depth per pixel by solving each ray against each face plane in float64 (identity pose)."""
+    ids, depths = np.full((size, size), -1), np.full((size, size), np.inf)
+    for row in range(size):
+        for column in range(size):
+            ray = np.array([(column + 0.5 - size / 2) / focal, (row + 0.5 - size / 2) / focal, 1.0])
+            for number, face in enumerate(faces):
+                corner = vertices[face].astype(np.float64)
+                system = np.stack([ray, corner[0] - corner[1], corner[0] - corner[2]], axis=1)
+                if abs(np.linalg.det(system)) < 1e-12:
+                    continue
+                depth, first, second = np.linalg.solve(system, corner[0])
+                inside = first >= 0 and second >= 0 and first + second <= 1
+                if inside and near < depth < depths[row, column]:
+                    ids[row, column], depths[row, column] = number, depth
+    return ids, depths
+
+
+@pytest.mark.parametrize(("seed", "low", "high"), [(0, 2.0, 4.0), (1, 2.0, 4.0), (2, -2.0, 3.0), (3, -2.0, 3.0)])
+def test_random_triangles_agree_with_ray_casting_even_across_the_camera_plane(seed, low, high):
+    random = np.random.default_rng(seed)
+    vertices = random.uniform([-2, -2, low], [2, 2, high], (18, 3)).astype(np.float32)
+    faces = np.arange(18).reshape(6, 3)
+    size, focal, near = 20, 14.0, 0.05
+    expected, depths = cast_rays(vertices, faces, focal, size, near)
+    intrinsics = torch.tensor([[focal, 0, size / 2], [0, focal, size / 2], [0, 0, 1]])
+    raster = rasterise(
+        torch.from_numpy(vertices),
+        torch.from_numpy(faces),
+        intrinsics,
+        torch.eye(3),
+        torch.zeros(3),
+        (size, size),
+        near,
+    )
+    assert (expected >= 0).sum() > 40
+    differing = raster.face_id.numpy() != expected
+    assert differing.sum() <= 1  # an edge may pass through a pixel's centre within rounding
+    covered = ~differing & (expected >= 0)
+    np.testing.assert_allclose(raster.depth.numpy()[covered], depths[covered], rtol=1e-4)
+
+
+def test_a_fan_has_no_pixel_missing_and_the_nearest_face_wins():
+    angles = torch.linspace(0, 2 * torch.pi, 90)[:-1]
+    rim = torch.stack([angles.cos(), angles.sin(), torch.full_like(angles, 2.0)], dim=1)
+    vertices = torch.cat([torch.tensor([[0.013, -0.007, 2.0]]), rim])
+    number = torch.arange(89)
+    fan = torch.stack([torch.zeros(89, dtype=torch.long), 1 + number, 1 + (number + 1) % 89], dim=1)
+    intrinsics = torch.tensor([[64.0, 0, 32], [0, 64, 32], [0, 0, 1]])
+    pose = (intrinsics, torch.eye(3), torch.zeros(3), (64, 64))
+    raster = rasterise(vertices, fan, *pose)
+    place = torch.arange(64) + 0.5 - 32
+    radius = (place[:, None] ** 2 + place**2).sqrt()
+    assert bool((raster.face_id[radius < 31.9] >= 0).all()) and bool((raster.face_id[radius > 32.1] < 0).all())
+    behind = torch.cat([vertices * 1.5, vertices])  # the same fan further away, listed first
+    both = rasterise(behind, torch.cat([fan, fan + 90]), *pose)
+    inner = radius < 31.9
+    assert torch.equal(both.face_id[inner], raster.face_id[inner] + 89)
+    assert float(both.depth[inner].max()) == pytest.approx(2.0)
+
+
+def test_barycentrics_give_the_point_the_ray_hits():
+    data = golden("square")
+    raster = draw(data)
+    seen = raster.face_id >= 0
+    in_view = data["verts"].double() @ data["R"].T + data["t"]
+    points = (in_view[data["faces"][raster.face_id[seen]]] * raster.barycentric[seen][..., None]).sum(dim=1)
+    pixels = points @ data["K"].T
+    rows, columns = seen.nonzero().T
+    torch.testing.assert_close(pixels[:, 0] / pixels[:, 2], columns + 0.5, rtol=0, atol=1e-3, check_dtype=False)
+    torch.testing.assert_close(pixels[:, 1] / pixels[:, 2], rows + 0.5, rtol=0, atol=1e-3, check_dtype=False)
+
+
+def test_nothing_to_draw_is_background():
+    intrinsics = torch.tensor([[8.0, 0, 4], [0, 8, 4], [0, 0, 1]])
+    pose = (intrinsics, torch.eye(3), torch.zeros(3), (8, 8))
+    faces = torch.tensor([[0, 1, 2]])
+    behind = torch.tensor([[0.0, 0, -1], [1, 0, -1], [0, 1, -1]])
+    needle = torch.tensor([[-1.0, -1, 2], [0, 0, 2], [1, 1, 2]])  # no area
+    for raster in (
+        rasterise(torch.zeros(0, 3), torch.zeros(0, 3, dtype=torch.int32), *pose),
+        rasterise(behind, faces, *pose),
+        rasterise(needle, faces, *pose),
+    ):
+        assert bool((raster.face_id == -1).all()) and bool((raster.depth == -1).all())
+
+
+def test_input_errors():
+    vertices, faces, pose = torch.zeros(3, 3), torch.tensor([[0, 1, 2]]), (torch.eye(3), torch.zeros(3), (8, 8))
+    skewed = torch.tensor([[1.0, 0.1, 0], [0, 1, 0], [0, 0, 1]])
+    for arguments, words in (
+        ((vertices[:, :2], faces, torch.eye(3), *pose), "vertices has shape"),
+        ((vertices, faces[0], torch.eye(3), *pose), "faces has shape"),
+        ((vertices.long(), faces, torch.eye(3), *pose), "floating-point"),
+        ((vertices, faces, skewed, *pose), "no skew"),
+        ((vertices, faces, torch.eye(3), *pose[:2], (0, 8)), "at least 1 x 1"),
+    ):
+        with pytest.raises(InputError, match=words):
+            rasterise(*arguments)
