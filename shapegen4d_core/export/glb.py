@@ -56,7 +56,7 @@ def write_glb(
         document = {
             "asset": _asset(sequence, extras),
             "scene": 0,
-            "scenes": [{"name": sequence.name, "nodes": [0]}],
+            "scenes": [{"nodes": [0]}],  # unnamed, or three.js renames the root
             **parts,
             **material_parts(spool, sequence.texture, sequence.uv, closed),
         }
