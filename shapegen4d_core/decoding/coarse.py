@@ -12,9 +12,10 @@ What is guaranteed
  * A signed distance divided by its truncation t, given as ``truncation``: nothing is missing, whatever its
    size, when ``certified``, that is sqrt(3)*(s-1)/2 cells <= 0.95 t for the coarsest step s. Step 3 is always
    used, so this reads cell <= 0.548 t: t = 0.01 in bounds 1.05 needs a resolution of 384 or more.
- * Otherwise a component may be missed only if it stays away from all coarse vertices by 0.95 t: it contains
-   no ball of radius 1.5*sqrt(3) cells - 0.95 t (1.5 cells at resolution 256 and t = 0.01). Sheets and strands
-   longer than a few cells come near some coarse vertex and are found.
+ * Otherwise a component is missed when it stays away from all coarse vertices by 0.95 t. In cells c, what can be
+   missed is no larger than a ball of radius 2.6 c - 0.95 t, a strand along an axis of radius 2.1 c - 0.95 t, a
+   wall along an axis of half thickness 1.5 c - 0.95 t; at resolution 256 and t = 0.01 these are 1.4, 1.0 and
+   0.3 cells. Only separate components: what is connected to anything found is followed.
  * Unknown truncation (None): every vertex around an unsaturated coarse value is evaluated; the last point
    holds with the unknown t. The cost grows with t.
 """

@@ -50,8 +50,9 @@ class DecodeSettings:
             _between("truncation", self.truncation, 0, 100, "half boxes")
         if self.chunk is not None:
             _whole("chunk", self.chunk, 1)
-        if not 0 <= self.floater_ratio <= 1:
-            raise InputError(f"Decode setting floater_ratio is {self.floater_ratio}; accepted is 0 to 1.")
+        ratio = self.floater_ratio
+        if not isinstance(ratio, (int, float)) or not 0 <= ratio <= 1:
+            raise InputError(f"Decode setting floater_ratio is {ratio!r}; accepted is 0 to 1.")
         if self.max_faces is not None:
             _whole("max_faces", self.max_faces, 4)
 

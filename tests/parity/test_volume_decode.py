@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file
 
 from shapegen4d_core.decoding.coarse import CoarseToFine
 from shapegen4d_core.decoding.dense import Dense
@@ -33,16 +31,17 @@ FIELDS = {"torus": torus}
 
 
 @pytest.fixture(scope="module")
-def golden(reference):
-    folder = reference / "golden" / "volume_decode"
-    config = json.loads((folder / "config.json").read_text())
+def decoded(golden):
+    """The golden values beside ours, computed with the golden settings."""
+    given = golden("volume_decode")
+    config = given.config
     grid = Grid(config["octree_resolution"], config["bounds"])
     sampler = Published(grid, config["min_resolution"], config["near_surface_threshold"], keep=True)
     field = ChunkedField(FIELDS[config["field"]], 65536, config["mc_level"])
     sample = sampler(field)
     coarse = Grid(config["dense_octree_resolution"], config["bounds"])
     return SimpleNamespace(
-        expected=load_file(folder / "io.safetensors"),
+        expected={name: value.numpy() for name, value in given.io.items()},
         config=config,
         field=field,
         levels=sampler.levels,
@@ -62,52 +61,52 @@ def triangles(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return rolled[np.lexsort(np.round(rolled, 5).T[::-1])]
 
 
-def test_levels_and_counts(golden):
-    expected = golden.expected["resolutions"].tolist()
-    config = golden.config
+def test_levels_and_counts(decoded):
+    expected = decoded.expected["resolutions"].tolist()
+    config = decoded.config
     assert level_resolutions(config["octree_resolution"], config["min_resolution"]) == expected
-    assert [level.resolution for level in golden.levels] == expected
-    counts = golden.expected["level_point_counts"].tolist()
-    assert [len(level.points) for level in golden.levels] == counts
-    assert golden.sample.evaluations == sum(counts)
+    assert [level.resolution for level in decoded.levels] == expected
+    counts = decoded.expected["level_point_counts"].tolist()
+    assert [len(level.points) for level in decoded.levels] == counts
+    assert decoded.sample.evaluations == sum(counts)
 
 
-def test_evaluated_points(golden):
+def test_evaluated_points(decoded):
     checked = 0
-    for number, level in enumerate(golden.levels):
-        first = golden.expected.get(f"level{number}_first_points")
+    for number, level in enumerate(decoded.levels):
+        first = decoded.expected.get(f"level{number}_first_points")
         if first is not None:
             np.testing.assert_allclose(level.points[: len(first)].numpy(), first, atol=TOLERANCE)
             checked += 1
-        total = golden.expected.get(f"level{number}_point_sum")
+        total = decoded.expected.get(f"level{number}_point_sum")
         if total is not None:
             np.testing.assert_allclose(level.points.double().sum(0).numpy(), total, atol=TOLERANCE)
             checked += 1
-    assert checked >= len(golden.levels)
+    assert checked >= len(decoded.levels)
 
 
-def test_values_and_mask(golden):
-    valid = ~golden.sample.values.isnan().numpy()
-    np.testing.assert_array_equal(np.packbits(valid.reshape(-1)), golden.expected["final_valid_mask"])
-    values = golden.sample.values.numpy()[valid]
-    np.testing.assert_allclose(values, golden.expected["final_values"], atol=TOLERANCE)
-    np.testing.assert_allclose(golden.dense.values.numpy(), golden.expected["dense_grid"], atol=TOLERANCE)
+def test_values_and_mask(decoded):
+    valid = ~decoded.sample.values.isnan().numpy()
+    np.testing.assert_array_equal(np.packbits(valid.reshape(-1)), decoded.expected["final_valid_mask"])
+    values = decoded.sample.values.numpy()[valid]
+    np.testing.assert_allclose(values, decoded.expected["final_values"], atol=TOLERANCE)
+    np.testing.assert_allclose(decoded.dense.values.numpy(), decoded.expected["dense_grid"], atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("which", ["dense", "hier"])
-def test_meshes(golden, which):
-    vertices, faces = extract_published(golden.dense if which == "dense" else golden.sample)
-    expected = triangles(golden.expected[f"{which}_vertices"], golden.expected[f"{which}_faces"])
+def test_meshes(decoded, which):
+    vertices, faces = extract_published(decoded.dense if which == "dense" else decoded.sample)
+    expected = triangles(decoded.expected[f"{which}_vertices"], decoded.expected[f"{which}_faces"])
     ours = triangles(vertices, faces)
     assert ours.shape == expected.shape
     np.testing.assert_allclose(ours, expected, atol=TOLERANCE)
 
 
-def test_ours_is_the_same_surface_at_the_right_scale(golden):
+def test_ours_is_the_same_surface_at_the_right_scale(decoded):
     """Our sampler finds the dense surface of the same field, in coordinates that divide by cells."""
-    grid = golden.dense.grid
-    ours, faces = extract_surface(CoarseToFine(grid, TRUNCATION, golden.config["mc_level"], step=3)(golden.field))
-    published = golden.expected["dense_vertices"].astype(np.float64)
+    grid = decoded.dense.grid
+    ours, faces = extract_surface(CoarseToFine(grid, TRUNCATION, decoded.config["mc_level"], step=3)(decoded.field))
+    published = decoded.expected["dense_vertices"].astype(np.float64)
     scaled = (published + grid.bounds) * grid.side / grid.resolution - grid.bounds
     assert len(ours) == len(scaled)
     close = np.abs(np.sort(ours, axis=0) - np.sort(scaled, axis=0)).max()
