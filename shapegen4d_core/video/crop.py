@@ -46,19 +46,16 @@ def object_box(alpha: np.ndarray) -> Box | None:
     smaller than ``SPECK_PIXELS`` pixels or ``SPECK_SHARE`` of the largest patch. The largest patch always
     counts.
     """
-    patches, count = ndimage.label(alpha > OBJECT_ALPHA, np.ones((3, 3), int))
-    if count == 0:
+    above = alpha > OBJECT_ALPHA
+    rows, columns = np.flatnonzero(above.any(axis=1)), np.flatnonzero(above.any(axis=0))
+    if len(rows) == 0:
         return None
+    top, left = int(rows[0]), int(columns[0])
+    patches, _ = ndimage.label(above[top : rows[-1] + 1, left : columns[-1] + 1], np.ones((3, 3), int))
     sizes = np.bincount(patches.ravel())[1:]
     least = min(max(SPECK_PIXELS, SPECK_SHARE * sizes.max()), sizes.max())
-    boxes = [box for box, size in zip(ndimage.find_objects(patches), sizes) if size >= least]
-    rows, columns = zip(*boxes)
-    return Box(
-        min(side.start for side in columns),
-        min(side.start for side in rows),
-        max(side.stop for side in columns),
-        max(side.stop for side in rows),
-    )
+    found = [box for box, size in zip(ndimage.find_objects(patches), sizes) if size >= least]
+    return union(Box(left + x.start, top + y.start, left + x.stop, top + y.stop) for y, x in found)
 
 
 def union(boxes: Iterable[Box]) -> Box:

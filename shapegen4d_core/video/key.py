@@ -29,8 +29,7 @@ def key_matte(picture: np.ndarray, tolerance: float, label: str) -> tuple[np.nda
     Raises InputError naming ``label`` when the border of the picture is not plain.
     """
     colour = background_colour(picture, tolerance, label)
-    near = np.abs(picture - colour).max(axis=2) <= tolerance
-    background = _outside(near)
+    background = _outside(_near(picture, colour, tolerance))
     alpha = (~background).astype(np.float32)
     box = ndimage.find_objects((~background).view(np.uint8))
     if not box:
@@ -48,7 +47,7 @@ def background_colour(picture: np.ndarray, tolerance: float, label: str) -> np.n
     sides = (picture[:depth], picture[-depth:], picture[:, :depth], picture[:, -depth:])
     border = np.concatenate([side.reshape(-1, 3) for side in sides])
     colour = np.median(border, axis=0)
-    share = float((np.abs(border - colour).max(axis=1) <= tolerance).mean())
+    share = float(_near(border, colour, tolerance).mean())
     if share < PLAIN_SHARE:
         raise InputError(
             f"{label} has no transparency and no plain background ({share:.0%} of its border is one colour "
@@ -56,6 +55,14 @@ def background_colour(picture: np.ndarray, tolerance: float, label: str) -> np.n
             "matting model of the host, or raise tolerance."
         )
     return colour
+
+
+def _near(picture: np.ndarray, colour: np.ndarray, tolerance: float) -> np.ndarray:
+    """Which pixels of [..., 3] differ from ``colour`` [3] by at most ``tolerance`` in every channel."""
+    inside = np.ones(picture.shape[:-1], bool)
+    for channel in range(3):  # much faster than a maximum over the last axis
+        inside &= np.abs(picture[..., channel] - np.float32(colour[channel])) <= tolerance
+    return inside
 
 
 def _outside(near: np.ndarray) -> np.ndarray:

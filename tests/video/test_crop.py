@@ -124,3 +124,15 @@ def test_the_same_size_is_the_same_picture():
     colour, alpha = rng.integers(0, 256, (16, 16, 3), np.uint8), np.ones((16, 16), np.float32)
     frame = cut(colour, alpha, Square(0.0, 0.0, 16.0), 16)
     np.testing.assert_allclose(frame[..., :3], colour / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.5, 3])
+def test_pixels_just_outside_the_square_count(scale):
+    """A part cut out alone equals that part of a larger cut at the same scale, up to its very border."""
+    rng = np.random.default_rng(0)
+    colour, alpha = rng.random((32, 32, 3), np.float32), 0.5 + 0.5 * rng.random((32, 32), np.float32)
+    whole = cut(colour, alpha, Square(0.0, 0.0, 32.0), round(32 * scale))
+    part = cut(colour, alpha, Square(8.0, 12.0, 16.0), round(16 * scale))
+    rows = slice(round(12 * scale), round(28 * scale))
+    columns = slice(round(8 * scale), round(24 * scale))
+    np.testing.assert_allclose(part, whole[rows, columns], atol=1e-5)

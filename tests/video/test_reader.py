@@ -262,10 +262,10 @@ def test_single_images_of_all_sorts(tmp_path):
     exif[0x0112] = 6  # shown a quarter turn clockwise
     Image.new("RGB", (8, 6), (50, 60, 70)).save(tmp_path / "p.jpg", exif=exif)
     Image.new("P", (8, 6), 0).save(tmp_path / "p.png", transparency=0)
-    Image.fromarray(np.full((6, 8), 257 * 100, np.uint16)).save(tmp_path / "deep.png")
+    Image.fromarray(np.full((6, 8), 257 * 200, np.uint16)).save(tmp_path / "deep.png")
     assert next(open_source(tmp_path / "p.jpg").pictures([0]))[1].shape == (8, 6, 3)
     assert next(open_source(tmp_path / "p.png").pictures([0]))[1].shape == (6, 8, 4)
-    assert next(open_source(tmp_path / "deep.png").pictures([0]))[1][0, 0].tolist() == [100] * 3
+    assert next(open_source(tmp_path / "deep.png").pictures([0]))[1][0, 0].tolist() == [200] * 3
     still = open_source(tmp_path / "p.jpg")
     assert (len(still.times), still.end) == (1, 1.0)
 
