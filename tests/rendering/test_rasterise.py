@@ -112,6 +112,13 @@ def test_a_fan_has_no_pixel_missing_and_the_nearest_face_wins():
     assert float(both.depth[inner].max()) == pytest.approx(2.0)
 
 
+def test_an_edge_through_pixel_centres_belongs_to_both_faces_and_the_first_one_wins():
+    corners = torch.tensor([[-1.0, -1, 2], [1, -1, 2], [1, 1, 2], [-1, 1, 2]])
+    intrinsics = torch.tensor([[8.0, 0, 4], [0, 8, 4], [0, 0, 1]])  # the square fills 8 x 8 pixels exactly
+    raster = rasterise(corners, torch.tensor([[0, 1, 2], [0, 2, 3]]), intrinsics, torch.eye(3), torch.zeros(3), (8, 8))
+    assert torch.equal(raster.face_id, torch.ones(8, 8, dtype=torch.long).tril(-1))
+
+
 def test_barycentrics_give_the_point_the_ray_hits():
     data = golden("square")
     raster = draw(data)
