@@ -44,10 +44,10 @@ class ModelBundle:
             if network is not None:
                 yield key, network
 
-    def to(self, device: Any = None, dtype: torch.dtype | None = None) -> ModelBundle:
-        """Move every network, in place; returns the bundle."""
+    def to(self, device: Any) -> ModelBundle:
+        """Move every network, in place; returns the bundle. The dtype is chosen when loading."""
         for _, network in self.networks():
-            network.to(device=device, dtype=dtype)
+            network.to(device=device)
         return self
 
 

@@ -21,6 +21,7 @@ from shapegen4d_core.models import (
     ModelConfig,
     ShapeVAEConfig,
 )
+from shapegen4d_core.models.checkpoint import TINY_FOLDER
 
 DENOISER = DenoiserConfig(
     input_channels=4, width=16, layers=1, num_single_layers=2, num_heads=2, condition_dim=16,
@@ -356,6 +357,15 @@ def test_settings_with_unknown_fields_are_refused(folder):
     (folder / "shapegen4d.json").write_text(json.dumps({"frame": "view", "colour": "blue"}))
     with pytest.raises(InputError, match="colour"):
         models.load(folder)
+
+
+@pytest.mark.skipif(not TINY_FOLDER.is_dir(), reason="this checkout has no bundled model (assets/tiny)")
+def test_bundled_model():
+    bundle = models.load("tiny")
+    assert [key for key, _ in bundle.networks()] == ["image_encoder", "vae", "denoiser", "adapter"]
+    assert bundle.name == "tiny" and bundle.config == PRESETS["tiny"]
+    for part in models.info("tiny")["parts"].values():
+        assert set(part["dtypes"]) == {"F16"} and part["bytes"] <= 16 << 20
 
 
 def test_preset_tiny_fits_the_limit_of_a_file(tmp_path):

@@ -97,6 +97,14 @@ def test_the_middle_of_the_longer_side_is_kept(height, width):
             assert abs(centre - 13.5) <= 0.6  # half a pixel where the difference of the sides is odd
 
 
+def test_sizes_and_offsets_are_truncated():
+    array = picture(20, 34, 3)  # 28 * 34 / 20 is 47.6; 19 pixels too many, 9 of them at the left
+    wide = Image.fromarray(array).resize((47, 28), Image.Resampling.BICUBIC).crop((9, 0, 37, 28))
+    assert torch.equal(pixel_values(array, RGB), pixel_values(wide, RGB))
+    tall = Image.fromarray(array.transpose(1, 0, 2).copy())
+    assert torch.equal(pixel_values(tall, RGB), pixel_values(wide.transpose(Image.Transpose.TRANSPOSE), RGB))
+
+
 def test_both_paths_nearly_agree():
     smooth = torch.nn.functional.interpolate(torch.rand(1, 3, 5, 6), size=(60, 72), mode="bilinear")
     array = (smooth[0].permute(1, 2, 0) * 255).round().to(torch.uint8)
