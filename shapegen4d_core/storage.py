@@ -25,6 +25,7 @@ _DAMAGED = (SafetensorError, OSError, ValueError, TypeError)
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """Give a temporary path beside ``path``; on success it replaces ``path``, on any failure it is removed.
 
+    The file gets the permissions of any new file, whatever the library that writes it prefers.
     Raises InputError when the folder does not exist or ``path`` is a folder.
     """
     path = Path(path)
@@ -33,8 +34,11 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     if path.is_dir():
         raise InputError(f"Cannot write {path}: it is a folder; give the path of a file.")
     temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
+    temporary.touch()
+    permissions = temporary.stat().st_mode
     try:
         yield temporary
+        temporary.chmod(permissions)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -258,3 +258,10 @@ def test_camera_projection_matches_its_focal_length(tmp_path):
     assert up[0] == pytest.approx(0) and up[1] > 0
     camera.save(tmp_path / "camera.safetensors")
     assert Camera.load(tmp_path / "camera.safetensors") == camera
+
+
+def test_a_written_file_has_the_permissions_of_any_new_file(tmp_path):
+    plain = tmp_path / "plain"
+    plain.touch()
+    Clip(torch.rand(1, 4, 4, 4), 8.0).save(tmp_path / "clip.safetensors")
+    assert (tmp_path / "clip.safetensors").stat().st_mode == plain.stat().st_mode

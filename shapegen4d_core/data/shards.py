@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
@@ -14,6 +12,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from ..errors import InputError
+from ..storage import atomic_path
 from .families import HELD_OUT, TRAINING
 from .procedural import ProceduralSettings, build_clip
 
@@ -36,14 +35,8 @@ def write_shard(path: str, names: list[tuple[str, int]], settings: ProceduralSet
     clips = [build_clip(family, seed, settings) for family, seed in names]
     arrays = {key: np.stack([clip[key] for clip in clips]) for key in clips[0]}
     header = {"clips": json.dumps(names), "settings": json.dumps(asdict(settings)), "licence": "Apache-2.0"}
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path) or ".", suffix=".part")
-    os.close(handle)
-    try:
+    with atomic_path(path) as temporary:
         save_file(arrays, temporary, metadata=header)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
     return path
 
 

@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from ..storage import atomic_path
 from .optim import Average, Optimizer, schedule
 
 Batch = dict[str, Tensor]
@@ -55,9 +56,8 @@ def process_group() -> Iterator[tuple[int, int]]:
 
 def save_weights(path: Path, module: nn.Module, metadata: dict[str, str]) -> None:
     """Write a module's parameters to one safetensors file, whole or not at all."""
-    temporary = path.with_suffix(".part")
-    save_file({k: v.contiguous() for k, v in module.state_dict().items()}, temporary, metadata=metadata)
-    os.replace(temporary, path)
+    with atomic_path(path) as temporary:
+        save_file({k: v.contiguous() for k, v in module.state_dict().items()}, temporary, metadata=metadata)
 
 
 def _agree(value: float, count: int) -> float:

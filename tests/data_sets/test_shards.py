@@ -16,7 +16,7 @@ SMALL = ProceduralSettings(frames=2, image_size=14, surface_points=32, near_poin
 def test_generation_resumes_and_reads_back(tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "SHARD_CLIPS", 2)
     made = list(shards.generate(tmp_path, 4, "train", workers=1, settings=SMALL))
-    assert len(made) == 2 and not list(tmp_path.glob("*.part"))
+    assert len(made) == 2 and not list(tmp_path.glob(".*"))
     stamp = (tmp_path / "train-00000.safetensors").stat().st_mtime_ns
     (tmp_path / "train-00001.safetensors").unlink()
     assert len(list(shards.generate(tmp_path, 4, "train", workers=1, settings=SMALL))) == 1

@@ -123,7 +123,7 @@ def test_adapter_training_changes_the_adapter_alone_and_resumes(config, data, tm
     assert all(torch.equal(v, before[k]) for k, v in model.denoiser.state_dict().items())
     assert any(not torch.equal(v, start[k]) for k, v in averaged.state_dict().items())
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 3
-    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob("*.tmp"))
     fresh = build(config, parts=("adapter",)).adapter
     again = train_adapter(*data, fresh, *networks[1:], tmp_path, settings, batch=2)
     assert all(torch.equal(v, averaged.state_dict()[k]) for k, v in again.state_dict().items())
