@@ -136,23 +136,22 @@ def run_adapter(data: Path, run: Path, settings: TrainSettings, batch: int, rank
     base, config = load_run_base(run), PRESETS["tiny"]
     adapter = build(config, parts=("adapter",)).adapter
     validation = adapter_validation(test_rgba, test_latents)
-    with attention_implementation("explicit"):
-        train_adapter(
-            rgba,
-            latents,
-            adapter,
-            base.encoder,
-            base.denoiser,
-            run / "adapter",
-            settings,
-            config.train_time_shift,
-            DROP,
-            True,
-            batch,
-            rank,
-            count,
-            validation,
-        )
+    train_adapter(
+        rgba,
+        latents,
+        adapter,
+        base.encoder,
+        base.denoiser,
+        run / "adapter",
+        settings,
+        config.train_time_shift,
+        DROP,
+        True,
+        batch,
+        rank,
+        count,
+        validation,
+    )
 
 
 def run_export(run: Path, folder: Path) -> ModelConfig:
