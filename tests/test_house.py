@@ -20,7 +20,7 @@ CORE = sorted((ROOT / "shapegen4d_core").rglob("*.py"))
 NODES = sorted((ROOT / "nodes").rglob("*.py"))
 SOURCES = sorted(path for folder in ("shapegen4d_core", "nodes", "tests", "benchmarks", ".ci")
                  for path in (ROOT / folder).rglob("*.py")) + [ROOT / "__init__.py"]
-LINE_LIMIT = 300
+LINE_LIMIT, TEST_LINE_LIMIT = 300, 400
 ASSET_LIMIT = 16 * 2**20
 HOST_MODULES = {"comfy", "comfy_api", "comfy_execution", "folder_paths", "server", "execution", "nodes"}
 UNSAFE_MODULES = {"pickle", "marshal", "shelve", "dill", "cloudpickle"}
@@ -88,7 +88,7 @@ def test_licence_is_the_whole_apache_text():
 def test_source_is_ascii_and_short(path):
     data = path.read_bytes()
     assert data.isascii(), f"non-ASCII byte at offset {next(i for i, b in enumerate(data) if b > 127)}"
-    assert data.count(b"\n") <= LINE_LIMIT
+    assert data.count(b"\n") <= (TEST_LINE_LIMIT if "tests" in path.parts else LINE_LIMIT)
 
 
 @pytest.mark.parametrize("path", CORE, ids=name_of)
