@@ -111,7 +111,7 @@ class TestMattes:
         assert clip.crop[2] == pytest.approx(64 / 0.95)
 
     def test_masks_come_as_tensors_folders_and_videos(self, cutouts, write_video, tmp_path):
-        frames = cutouts(4, shift=3)
+        frames = cutouts(6, shift=3)
         grey = np.repeat(frames[..., 3:], 3, axis=-1)
         opaque = solid(np.random.default_rng(0).integers(0, 256, grey.shape, np.uint8))
         path = save_folder(tmp_path / "pngs", opaque)
@@ -122,9 +122,12 @@ class TestMattes:
         for name in ("masks", "cutouts", "m.mov"):
             clip = load_clip(path, size=24, mask=tmp_path / name)
             torch.testing.assert_close(clip.frames, expected.frames, atol=1e-6, rtol=0)
-        part = load_clip(path, size=24, mask=tmp_path / "masks", start=1, stop=3)
-        same = load_clip(path, size=24, mask=frames[..., 3] / np.float32(255), start=1, stop=3)
-        assert torch.equal(part.frames, same.frames)
+        part = clip_from_frames(
+            as_tensor(opaque[2:4])[..., :3], 1.0, size=24, mask=frames[2:4, ..., 3] / np.float32(255)
+        )
+        for mask in (tmp_path / "masks", tmp_path / "m.mov", frames[..., 3] / np.float32(255)):
+            clip = load_clip(path, size=24, mask=mask, start=2, stop=4)
+            torch.testing.assert_close(clip.frames, part.frames, atol=1e-6, rtol=0)
         still = load_clip(path, size=24, mask=frames[0, ..., 3] / np.float32(255))
         assert torch.equal(still.frames[0, ..., 3], still.frames[3, ..., 3])
 
@@ -155,8 +158,16 @@ class TestMattes:
     def test_inverted_but_not_full(self, cutouts):
         opaque = as_tensor(cutouts(3))
         inverted = 1 - opaque[..., 3]
-        with pytest.raises(InputError, match="looks inverted"):
+        with pytest.raises(InputError, match="frame 0 covers the whole border"):
             clip_from_frames(opaque[..., :3], 1.0, size=8, mask=inverted)
+        nearly_all = torch.ones(48, 64)
+        nearly_all[0, :20] = 0
+        with pytest.raises(InputError, match="or 99% of the picture"):
+            clip_from_frames(opaque[..., :3], 1.0, size=8, mask=nearly_all)
+        most = torch.ones(48, 64)
+        most[:3] = 0  # 94 %: a close view, but not an inverted mask
+        with pytest.warns(BorderWarning):
+            clip_from_frames(opaque[..., :3], 1.0, size=8, mask=most)
 
     def test_empty_frames_are_named(self, cutouts):
         frames = as_tensor(cutouts(9))
@@ -254,5 +265,8 @@ def test_only_wanted_frames_are_matted(numbered, write_video, tmp_path, monkeypa
     seen = []
     original = load.object_box
     monkeypatch.setattr(load, "object_box", lambda alpha: seen.append(1) or original(alpha))
-    assert len(load_clip(path, size=8, count=5).frames) == 5
-    assert len(seen) == 5
+    limits = []
+    opened = load.open_source
+    monkeypatch.setattr(load, "open_source", lambda path, limit: limits.append(limit) or opened(path, limit))
+    assert len(load_clip(path, size=8, count=5, stop=20).frames) == 5
+    assert (len(seen), limits) == (5, [20])
