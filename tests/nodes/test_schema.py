@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 
@@ -77,3 +78,9 @@ def test_only_the_saving_node_is_an_output(nodes):
     assert [name for name, node in nodes.items() if node.define_schema().is_output_node] == [
         "ShapeGen4D_SaveMeshSequence"
     ]
+
+
+def test_every_node_has_a_help_page_where_the_host_looks(node, pack):
+    folder = Path(pack.__file__).parent / pack.WEB_DIRECTORY / "docs"
+    page = (folder / f"{node.define_schema().node_id}.md").read_text(encoding="ascii")
+    assert page.startswith(f"# {node.define_schema().display_name}\n")
