@@ -1,5 +1,7 @@
 """Coarse-to-fine against dense decoding: evaluations, times, memory, and whether the surfaces are the same.
 
+Times are CPU seconds of all threads, which other programs on the machine disturb least.
+
 python benchmarks/decoding.py                     # analytic fields at resolution 384, truncation 0.01
 python benchmarks/decoding.py --resolution 96 --truncation 0.1 --network
                                                   # the same values at the cost of the tiny model's field
@@ -108,17 +110,17 @@ def peak_mib() -> float:
 def compare(name: str, field: Field, grid: Grid, truncation: float, chunk: int) -> None:
     """Print one line: coarse-to-fine first (so that the peak is its own), then dense."""
     sampler = CoarseToFine(grid, truncation)
-    start = time.perf_counter()
+    start = time.process_time()
     sparse = sampler(ChunkedField(field, chunk))
-    sparse_seconds = time.perf_counter() - start
+    sparse_seconds = time.process_time() - start
     vertices, faces = extract_surface(sparse)
     peak = peak_mib()
     share = 100 * sparse.evaluations / grid.count
     del sparse
     report = inspect_surface(vertices, faces)
-    start = time.perf_counter()
+    start = time.process_time()
     dense = Dense(grid)(ChunkedField(field, chunk))
-    dense_seconds = time.perf_counter() - start
+    dense_seconds = time.process_time() - start
     reference, _ = extract_surface(dense)
     same = len(reference) == len(vertices)
     difference = f"{np.abs(reference - vertices).max():.1e}" if same else "DIFFERENT"

@@ -28,7 +28,8 @@ def extract_surface(sample: GridSample) -> tuple[np.ndarray, np.ndarray]:
     block, corner = _inside_block(sample)
     if block is None:
         return np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32)
-    block = np.where(np.abs(block) < NUDGE, np.where(block >= 0, NUDGE, -NUDGE), block)
+    on_vertex = (block > -NUDGE) & (block < NUDGE)
+    block[on_vertex] = np.where(block[on_vertex] >= 0, NUDGE, -NUDGE)
     index, faces, _, _ = marching_cubes(block, 0.0)
     grid = sample.grid
     vertices = (index.astype(np.float64) + corner) * (2 * grid.bounds / grid.resolution) - grid.bounds

@@ -32,15 +32,15 @@ def test_free_memory_is_known_here():
 
 
 def test_chunk_follows_memory(monkeypatch):
-    free = {"bytes": 1 << 30}
+    free = {"bytes": 1 << 27}
     monkeypatch.setattr(memory, "free_memory", lambda device: free["bytes"])
-    assert choose_chunk(1 << 14) == 1 << 14  # a quarter of 2^30 over 2^14
-    free["bytes"] = 1 << 29
-    assert choose_chunk(1 << 14) == 1 << 13
+    assert choose_chunk(1 << 12) == 1 << 13  # a quarter of 2^27 over 2^12
+    free["bytes"] = 1 << 26
+    assert choose_chunk(1 << 12) == 1 << 12
     free["bytes"] = 0
     assert choose_chunk(1 << 14) == memory.LEAST_POINTS
     free["bytes"] = 1 << 50
-    assert choose_chunk(1 << 14) == memory.MOST_BYTES["cpu"] >> 14
+    assert choose_chunk(1 << 12) == memory.MOST_BYTES["cpu"] >> 12
     assert choose_chunk(1) == memory.MOST_POINTS
 
 
