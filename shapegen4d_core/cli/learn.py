@@ -38,6 +38,7 @@ def add_verbs(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument("--resolution", type=int, default=64)
     verb.add_argument("--split", choices=("test", "unseen"), default="test", help="new seeds, or the unseen family")
     verb.add_argument("--data", type=Path, help="shards the model was trained on, for the retrieval baselines")
+    verb.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
     verb.add_argument("--steps", type=int)
     verb.add_argument("--guidance", type=float)
     verb.add_argument("--time-shift", type=float)
@@ -91,7 +92,7 @@ def _evaluate(chosen: argparse.Namespace) -> None:
     from .. import models
     from ..data.shards import read_shards
     from ..evaluation.neighbours import NearestFrames
-    from ..evaluation.procedural import evaluate, table
+    from ..evaluation.procedural import Judge, evaluate, table
     from ..pipeline import sampler_settings
     from ..training.latents import encode_clips
 
@@ -104,6 +105,7 @@ def _evaluate(chosen: argparse.Namespace) -> None:
         neighbours["nearest training frame (picture)"] = NearestFrames(clips["rgba"], latents)
         neighbours["nearest training frame (silhouette)"] = NearestFrames(clips["rgba"], latents, silhouette=True)
     settings = sampler_settings(model, steps=chosen.steps, guidance=chosen.guidance, time_shift=chosen.time_shift)
+    judge = Judge(model, anchors, settings, chosen.resolution, neighbours)
     with bar("clips", chosen.quiet) as progress:
-        scores = evaluate(model, anchors, chosen.clips, chosen.resolution, chosen.split, settings, neighbours, progress)
+        scores = evaluate(judge, chosen.clips, chosen.split, chosen.workers, progress)
     print("\n".join(table(scores)))

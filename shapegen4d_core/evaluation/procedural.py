@@ -6,8 +6,10 @@ Ground truth has the exact sign everywhere and first-order distances near the su
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -117,44 +119,81 @@ def score_clip(model: ModelBundle, truth: Truth, latents: torch.Tensor, sampler:
     }
 
 
+@dataclass(frozen=True)
+class Judge:
+    """Everything needed to score one clip: the model, its slots and sampling, the grid, and retrieval baselines."""
+
+    model: ModelBundle
+    anchors: np.ndarray
+    settings: SamplerSettings
+    resolution: int = 64
+    neighbours: dict[str, NearestFrames] = field(default_factory=dict)
+
+    def __call__(self, name: tuple[str, int]) -> dict[str, dict[str, float]]:
+        """Scores of every method on the clip of one (family, seed)."""
+        config = self.model.config
+        data = ProceduralSettings(
+            frame=config.frame,
+            truncation=config.vae.truncation,
+            foreground_ratio=config.foreground_ratio,
+            image_size=config.image_encoder.image_size,
+            frames=config.frames,
+        )
+        grid = Grid(self.resolution, 1.05)
+        sampler = CoarseToFine(grid, config.vae.truncation)
+        truth = make_truth(*name, self.model, self.anchors, grid, data)
+        methods = {"VAE reconstruction": lambda truth: truth.latents}
+        for title, bank in self.neighbours.items():
+            methods[title] = lambda truth, bank=bank: torch.from_numpy(bank.latents_of(truth.rgba))
+        methods |= generators(self.model, self.settings)
+        return {
+            title: score_clip(self.model, truth, latents_of(truth), sampler) for title, latents_of in methods.items()
+        }
+
+
 def evaluate(
-    model: ModelBundle,
-    anchors: np.ndarray,
+    judge: Judge,
     clips: int = 48,
-    resolution: int = 64,
     split: str = "test",
-    settings: SamplerSettings | None = None,
-    neighbours: dict[str, NearestFrames] | None = None,
+    workers: int = 1,
     progress: Progress | None = None,
     check: Check | None = None,
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Scores [clips] of every method on held-out clips (new seeds, or the family kept out of training).
+    """Scores [clips] by method and measure on held-out clips: new seeds, or the family kept out of training.
 
-    ``neighbours`` adds retrieval baselines by name. Deterministic for given weights.
+    The same for any number of ``workers`` (processes) up to the rounding of threaded sums.
     """
-    grid = Grid(resolution, 1.05)
-    sampler = CoarseToFine(grid, model.vae.config.truncation)
-    chosen = settings or default_sampling(model)
-    data = ProceduralSettings(
-        frame=model.config.frame,
-        truncation=model.vae.config.truncation,
-        foreground_ratio=model.config.foreground_ratio,
-        image_size=model.config.image_encoder.image_size,
-        frames=model.config.frames,
-    )
-    methods = {"VAE reconstruction": lambda truth: truth.latents}
-    for name, bank in (neighbours or {}).items():
-        methods[name] = lambda truth, bank=bank: torch.from_numpy(bank.latents_of(truth.rgba))
-    methods |= generators(model, chosen)
-    scores: dict[str, dict[str, list[float]]] = {name: {} for name in methods}
-    names = clip_names(0, clips, split)
-    for index, (family, seed) in enumerate(names):
-        truth = make_truth(family, seed, model, anchors, grid, data)
-        for name, latents_of in methods.items():
-            for key, value in score_clip(model, truth, latents_of(truth), sampler).items():
-                scores[name].setdefault(key, []).append(value)
-        tick(progress, check, index + 1, len(names))
-    return {name: {key: np.array(v) for key, v in values.items()} for name, values in scores.items()}
+    names, rows = clip_names(0, clips, split), []
+    with _mapper(judge, workers) as scored:
+        for row in scored(names):
+            rows.append(row)
+            tick(progress, check, len(rows), len(names))
+    return {
+        title: {key: np.array([row[title][key] for row in rows]) for key in measures}
+        for title, measures in rows[0].items()
+    }
+
+
+_judge: Judge | None = None
+
+
+def _start(judge: Judge) -> None:
+    global _judge
+    torch.set_num_threads(1)
+    _judge = judge
+
+
+def _score(name: tuple[str, int]) -> dict[str, dict[str, float]]:
+    return _judge(name)
+
+
+@contextmanager
+def _mapper(judge: Judge, workers: int) -> Iterator[Callable]:
+    if workers <= 1:
+        yield lambda names: map(judge, names)
+        return
+    with ProcessPoolExecutor(workers, initializer=_start, initargs=(judge,)) as pool:
+        yield lambda names: pool.map(_score, names)
 
 
 def default_sampling(model: ModelBundle) -> SamplerSettings:
