@@ -236,13 +236,23 @@ def test_failed_write_leaves_the_old_file_and_no_temporary(tmp_path, monkeypatch
 
 @pytest.mark.parametrize(
     ("yaw", "pitch", "eye"),
-    [(0, 0, (0, 0, 2)), (90, 0, (2, 0, 0)), (180, 0, (0, 0, -2)), (0, 90, (0, 2, 0)), (0, -90, (0, -2, 0))],
+    [
+        (0, 0, (0, 0, 2)),
+        (90, 0, (2, 0, 0)),
+        (180, 0, (0, 0, -2)),
+        (0, 90, (0, 2, 0)),
+        (0, -90, (0, -2, 0)),
+        (45, 0, (2**0.5, 0, 2**0.5)),
+    ],
 )
 def test_camera_positions(yaw, pitch, eye):
     camera = Camera(yaw, pitch, 2.0, (1.0, -1.0, 0.5), 40.0, 8, 4)
     np.testing.assert_allclose(camera.eye(), np.add(eye, (1, -1, 0.5)), atol=1e-12)
     np.testing.assert_allclose(camera.view_matrix() @ [1, -1, 0.5, 1], [0, 0, -2, 1], atol=1e-12)
-    assert np.linalg.det(camera.view_matrix()) == pytest.approx(1.0)
+    turn = camera.view_matrix()[:3, :3]
+    np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-12)
+    assert np.linalg.det(turn) == pytest.approx(1.0)
+    assert turn[1, 1] >= -1e-12  # never upside down
 
 
 def test_camera_projection_matches_its_focal_length(tmp_path):
