@@ -30,10 +30,10 @@ def test_frames_stand_side_by_side_and_rows_below_each_other():
 
 def test_transparency_shows_the_background():
     row = torch.from_numpy(flat([0.0], channels=4))
-    row[..., 3] = 0.5
+    row[..., 3] = 0.75
     sheet = contact_sheet([row], background=(0.2, 0.4, 1.0))
     assert sheet[0, 0].tolist() == [51, 102, 255]
-    assert sheet[8, 8].tolist() == [26, 51, 128]
+    assert sheet[8, 8].tolist() == [13, 26, 64]
 
 
 def test_bytes_and_floats_agree():
@@ -51,8 +51,9 @@ def test_smaller_pictures_grow_to_the_height_of_the_largest():
 def test_columns_wrap_into_blocks():
     sheet = contact_sheet([flat([0, 0.2, 0.4]), flat([0.6, 0.8, 1.0])], columns=2)
     assert sheet.shape == (4 + 2 * (2 * 14 + 4) - 4, 4 + 2 * 16, 3)
-    centres = [sheet[9 + y, 10 + x, 0] for y in (0, 14, 32, 46) for x in (0, 16)]
-    assert centres == [0, 51, 153, 204, 102, 255, 255, 255]
+    corners = [sheet[4 + y, 4 + x, 0] for y in (0, 14, 32, 46) for x in (0, 16)]
+    assert corners == [0, 51, 153, 204, 102, 255, 255, 255]
+    assert sheet[35, 4, 0] == 255 and sheet[45, 4, 0] == 102
 
 
 def test_labels_stand_above_their_rows_in_ink():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 
@@ -49,6 +50,24 @@ def test_chunks_do_not_change_a_bit(samples_at_once):
     whole, chunked = draw(data), draw(data, samples_at_once=samples_at_once)
     for name in ("face_id", "barycentric", "depth"):
         assert torch.equal(getattr(whole, name), getattr(chunked, name))
+
+
+def test_chunks_are_full_but_not_larger_than_asked_and_faces_behind_cost_nothing(monkeypatch):
+    module = importlib.import_module(rasterise.__module__)
+    plain, sizes = module._samples, []
+
+    def recording(boxes, chunk):
+        found = plain(boxes, chunk)
+        sizes.append(len(found[0]))
+        return found
+
+    monkeypatch.setattr(module, "_samples", recording)
+    data = golden("wide")
+    draw(data, samples_at_once=1000)
+    assert max(sizes) <= 1000 and min(sizes[:-1]) > 900 and len(sizes) > 3
+    sizes.clear()
+    draw({**data, "t": torch.tensor([0.0, 0.0, -10.0])})
+    assert sizes == []
 
 
 def cast_rays(vertices: np.ndarray, faces: np.ndarray, focal: float, size: int, near: float) -> tuple:
