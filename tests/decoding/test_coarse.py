@@ -128,6 +128,28 @@ def test_walls_and_strands_of_one_cell_are_whole(shapes, known):
     assert_same_surface(ours, reference)
 
 
+def test_a_start_too_coarse_for_the_field_is_exact_where_it_finds(shapes):
+    """Step 9 with a truncation of half a cell: signs guessed at step 3 are evaluated near the surface."""
+    grid = Grid(50, 1.0)
+    field = shapes.field(shapes.torus(0.6, 0.3), grid.cell / 2)
+    _, _, ours, reference = sample_both(field, grid, grid.cell / 2, step=9)
+    assert_same_surface(ours, reference)
+
+
+@pytest.mark.parametrize("resolution", [25, 36, 83])
+def test_no_vertex_is_evaluated_twice(shapes, resolution):
+    seen = []
+    field = shapes.field(shapes.union(shapes.torus(0.6, 0.25), shapes.ball((1.0, 1.0, 1.0), 0.4)), 0.3)
+
+    def recorded(points):
+        seen.append(points)
+        return field(points)
+
+    sample = CoarseToFine(Grid(resolution, 1.0), 0.3)(ChunkedField(recorded, 4096))
+    points = torch.cat(seen)
+    assert len(points.unique(dim=0)) == len(points) == sample.evaluations
+
+
 @pytest.mark.parametrize("level", [-0.5, 0.3, 0.8])
 def test_other_levels(shapes, level):
     field = shapes.field(shapes.torus(0.55, 0.3), 0.2)

@@ -95,6 +95,19 @@ def test_methods_agree():
     assert dense.settings["decoding"]["evaluations"] == [64**3] * 3
 
 
+def test_truncation_of_the_model_or_of_the_settings_saves_evaluations():
+    def evaluations(vae, **changes):
+        meshes = decode_sequence(vae, MOVING, DecodeSettings(resolution=40, **changes))
+        return sum(meshes.settings["decoding"]["evaluations"])
+
+    unknown = Balls()
+    unknown.config = None
+    known = evaluations(Balls())
+    assert known < evaluations(unknown)
+    assert known == evaluations(unknown, truncation=TRUNCATION)
+    assert known > evaluations(Balls(), truncation=2 * TRUNCATION)
+
+
 def test_level_moves_the_surface():
     """At level 0.5 the surface lies half a truncation deeper."""
     meshes = decode_sequence(Balls(), latents([[0.0, 0.0, 0.0, 0.5]]), DecodeSettings(resolution=40, level=0.5))
