@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import torch
-
 from .errors import InputError
-from .models import ModelBundle
-from .models.preprocess import clip_to_pixels
-from .progress import Check, Progress, tick
+from .models import ModelBundle, encoding
+from .progress import Check, Progress
 from .sampling import SamplerSettings, sample
 from .sequence import Clip, ImageTokens, LatentSequence
 
-FRAMES_AT_ONCE = 4
 
-
-@torch.inference_mode()
 def encode_clip(
     model: ModelBundle, clip: Clip, progress: Progress | None = None, check: Check | None = None
 ) -> ImageTokens:
     """Image tokens of every frame of a clip that is already cropped around its object.
 
-    Raises InputError when the model was loaded without its image encoder, or needs another encoder's input.
+    Raises InputError when the model was loaded without its image encoder.
     """
     encoder = _part(model, "image_encoder")
-    if encoder.config.use_clip:
-        raise InputError("The command line does not run label-conditioned models; use the ComfyUI nodes for them.")
-    weight = next(encoder.parameters())
-    rows = []
-    for start in range(0, len(clip.frames), FRAMES_AT_ONCE):
-        part = Clip(clip.frames[start : start + FRAMES_AT_ONCE], clip.fps)
-        pixels = clip_to_pixels(part, encoder.config).to(weight.device)
-        rows.append(encoder.tokens(pixels).float().cpu())
-        tick(progress, check, min(start + FRAMES_AT_ONCE, len(clip.frames)), len(clip.frames))
-    return ImageTokens(torch.cat(rows), clip.fps, clip.name, model.name)
+    return encoding.encode_clip(encoder, clip, model.name, progress=progress, check=check)
 
 
 def sample_latents(

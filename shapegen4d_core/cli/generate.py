@@ -1,4 +1,7 @@
-"""``generate`` and ``demo``: from a video to an animated GLB."""
+"""``generate`` and ``demo``: from a video to an animated GLB.
+
+Heavy modules are imported when a verb runs, so that ``--help`` answers at once.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,17 @@ import time
 import warnings
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from .. import models
-from ..decoding import DecodeSettings, decode_sequence
 from ..errors import InputError
-from ..export import write_glb
-from ..pipeline import encode_clip, sample_latents, sampler_settings
-from ..rendering import contact_sheet, render_sequence, save_png
-from ..sequence import Camera, Clip, MeshSequence
-from ..video import ClipWarning, load_clip
+from ..progress import Progress
 from .bars import bar
+
+if TYPE_CHECKING:
+    from ..decoding import DecodeSettings
+    from ..models import ModelBundle, ModelConfig
+    from ..sampling import SamplerSettings
+    from ..sequence import Clip, MeshSequence
 
 EXAMPLE = "examples/creature.webp"
 DEMO_RESOLUTION = 96
@@ -57,9 +61,17 @@ def _add_settings(verb: argparse.ArgumentParser) -> None:
 
 
 def _generate(chosen: argparse.Namespace) -> None:
+    from .. import models
+    from ..decoding import DecodeSettings
+    from ..export import write_glb
+    from ..pipeline import sampler_settings
+
     if chosen.output.suffix.lower() != ".glb":
         raise InputError(f"--output is {chosen.output}; give a name that ends in .glb.")
+    decode = DecodeSettings(resolution=chosen.resolution, max_faces=chosen.max_faces)
     model = models.load(chosen.model, device=chosen.device)
+    changes = {name: getattr(chosen, name) for name in ("seed", "steps", "guidance", "time_shift", "noise")}
+    settings = sampler_settings(model, **changes)
     with bar("frames", chosen.quiet) as progress:
         clip = _read(
             chosen.input,
@@ -69,9 +81,6 @@ def _generate(chosen: argparse.Namespace) -> None:
             mask=chosen.mask,
             matte=chosen.matte,
         )
-    changes = {name: getattr(chosen, name) for name in ("seed", "steps", "guidance", "time_shift", "noise")}
-    settings = sampler_settings(model, **changes)
-    decode = DecodeSettings(resolution=chosen.resolution, max_faces=chosen.max_faces)
     meshes = _run(model, clip, settings, decode, chosen)
     with bar("file", chosen.quiet) as progress:
         write_glb(meshes, chosen.output, progress=progress)
@@ -80,7 +89,16 @@ def _generate(chosen: argparse.Namespace) -> None:
     print(f"{chosen.output}: {meshes.frame_count} frames at {meshes.fps:g} fps")
 
 
-def _run(model, clip: Clip, settings, decode: DecodeSettings, chosen: argparse.Namespace) -> MeshSequence:
+def _run(
+    model: ModelBundle,
+    clip: Clip,
+    settings: SamplerSettings,
+    decode: DecodeSettings,
+    chosen: argparse.Namespace,
+) -> MeshSequence:
+    from ..decoding import decode_sequence
+    from ..pipeline import encode_clip, sample_latents
+
     with bar("tokens", chosen.quiet) as progress:
         tokens = encode_clip(model, clip, progress)
     with bar("sampling", chosen.quiet) as progress:
@@ -91,8 +109,10 @@ def _run(model, clip: Clip, settings, decode: DecodeSettings, chosen: argparse.N
         return decode_sequence(model.vae, latents, decode, progress)
 
 
-def _read(path: str, config, progress, **options) -> Clip:
+def _read(path: str, config: ModelConfig, progress: Progress, **options: Any) -> Clip:
     """Load a clip at the size the model wants; warnings are shown as one line each."""
+    from ..video import ClipWarning, load_clip
+
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ClipWarning)
         clip = load_clip(
@@ -109,6 +129,9 @@ def _read(path: str, config, progress, **options) -> Clip:
 
 def write_sheet(clip: Clip, meshes: MeshSequence, path: Path) -> None:
     """A PNG with the input frames above the meshes seen from the front and from the side."""
+    from ..rendering import contact_sheet, render_sequence, save_png
+    from ..sequence import Camera
+
     views = [Camera(yaw, 10.0, 5.2, (0.0, 0.0, 0.0), 30.0, SHEET_SIZE, SHEET_SIZE) for yaw in (0.0, 90.0)]
     rows = [clip.frames.numpy(), *(render_sequence(meshes, view) for view in views)]
     save_png(contact_sheet(rows, labels=("input", "front", "side")), path)

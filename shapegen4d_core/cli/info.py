@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from .. import models
-
 
 def add_verbs(verbs: argparse._SubParsersAction) -> None:
     """Register the verb of this file."""
@@ -15,6 +13,8 @@ def add_verbs(verbs: argparse._SubParsersAction) -> None:
 
 
 def _info(chosen: argparse.Namespace) -> None:
+    from .. import models
+
     found = models.info(chosen.model)
     print(found["folder"])
     for key, part in found["parts"].items():

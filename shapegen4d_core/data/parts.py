@@ -98,9 +98,7 @@ def box(centre, half, frame: np.ndarray | None = None, rounding: float = 0.03, c
     return Part(BOX, (*map(float, half), float(rounding)), frame, np.asarray(centre, dtype=float), colour)
 
 
-def cylinder(
-    centre, radius: float, half_height: float, frame: np.ndarray | None = None, colour: int = 0
-) -> Part:
+def cylinder(centre, radius: float, half_height: float, frame: np.ndarray | None = None, colour: int = 0) -> Part:
     """A slightly rounded cylinder along the local y axis."""
     frame = np.eye(3) if frame is None else frame
     size = (float(radius), float(half_height), 0.25 * min(radius, half_height), 0.0)
@@ -110,6 +108,4 @@ def cylinder(
 def torus(centre, radius: float, thickness: float, frame: np.ndarray | None = None, colour: int = 0) -> Part:
     """A torus around the local y axis."""
     frame = np.eye(3) if frame is None else frame
-    return Part(
-        TORUS, (float(radius), float(thickness), 0.0, 0.0), frame, np.asarray(centre, dtype=float), colour
-    )
+    return Part(TORUS, (float(radius), float(thickness), 0.0, 0.0), frame, np.asarray(centre, dtype=float), colour)

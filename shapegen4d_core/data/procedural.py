@@ -16,7 +16,7 @@ from ..errors import InputError
 from . import fields
 from .families import FAMILIES
 from .parts import BEND_X, BEND_Z, TWIST, WAVE_AMPLITUDE, Pose, rotation
-from .render import trace
+from .pictures import picture_window, render_clip
 
 
 @dataclass(frozen=True)
@@ -210,73 +210,6 @@ def farthest_points(points: np.ndarray, count: int) -> np.ndarray:
     return chosen
 
 
-def camera_rays(
-    asset: Asset, window: tuple[float, float, float], size: int
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Origin [3], unit rays [size,size,3] in object space, and one pixel's angle, for a square picture window.
-
-    ``window`` is (left, top, side) on the plane at distance 1 in front of the camera, y downwards.
-    """
-    eye, right, up, forward = _camera(asset)
-    left, top, side = window
-    steps = (np.arange(size) + 0.5) / size * side
-    x, y = left + steps[None, :, None], top + steps[:, None, None]
-    rays = forward + x * right - y * up
-    rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
-    turn = asset.turn if asset.settings.frame == "view" else np.eye(3)
-    origin = (eye / asset.zoom + asset.centre) @ turn
-    return origin, np.ascontiguousarray(rays @ turn), side / size
-
-
-def _camera(asset: Asset):
-    look, s = asset.look, asset.settings
-    azimuth = 0.0 if s.frame == "view" else look.azimuth_degrees
-    frame = rotation("y", azimuth) @ rotation("x", -look.elevation_degrees)
-    distance = 1.75 / np.sin(np.radians(s.fov_degrees / 2))
-    return frame[:, 2] * distance, frame[:, 0], frame[:, 1], -frame[:, 2]
-
-
-def picture_window(asset: Asset, surfaces: list[np.ndarray]) -> tuple[float, float, float]:
-    """The square window (left, top, side) in which the union of all frames fills ``foreground_ratio``."""
-    eye, right, up, forward = _camera(asset)
-    rel = np.concatenate(surfaces) - eye
-    depth = rel @ forward
-    u, v = rel @ right / depth, -(rel @ up) / depth
-    side = max(u.max() - u.min(), v.max() - v.min()) * 1.01 / asset.settings.foreground_ratio
-    return (u.max() + u.min() - side) / 2, (v.max() + v.min() - side) / 2, side
-
-
-def render_clip(asset: Asset, window: tuple[float, float, float], size: int | None = None) -> np.ndarray:
-    """Straight-alpha RGBA frames uint8 [T,size,size,4]."""
-    size = size or asset.settings.image_size
-    origin, rays, pixel = camera_rays(asset, window, size)
-    look = asset.look
-    turn = asset.turn if asset.settings.frame == "view" else rotation("y", -look.azimuth_degrees)
-    light = look.light @ turn
-    span = np.sqrt(3.0) / asset.zoom
-    middle = np.linalg.norm(origin - asset.centre @ asset.turn)
-    frames = [
-        trace(
-            *pose[:5],
-            asset.colour,
-            *pose[5:],
-            asset.slope,
-            origin,
-            rays,
-            max(middle - span, 0.1),
-            middle + span,
-            pixel,
-            look.palette,
-            look.pattern,
-            look.pattern_scale,
-            light,
-            look.ambient,
-        )
-        for pose in asset.poses
-    ]
-    return np.round(np.stack(frames) * 255).astype(np.uint8)
-
-
 def build_clip(family: str, seed: int, settings: ProceduralSettings | None = None) -> dict[str, np.ndarray]:
     """One training clip.
 
@@ -291,11 +224,7 @@ def build_clip(family: str, seed: int, settings: ProceduralSettings | None = Non
         points, normals = surface_in_object(asset, t, s.surface_points, seed * 131 + t)
         points = asset.to_box(points)
         surface.append(np.concatenate([points, normals @ asset.turn.T], axis=1))
-        jitter = (
-            rng.normal(size=(s.near_points, 3))
-            * s.near_deviation
-            * rng.choice([0.35, 1.0], (s.near_points, 1))
-        )
+        jitter = rng.normal(size=(s.near_points, 3)) * s.near_deviation * rng.choice([0.35, 1.0], (s.near_points, 1))
         close = (points[rng.integers(0, len(points), s.near_points)] + jitter).clip(-1.05, 1.05)
         far = rng.uniform(-1.05, 1.05, (s.uniform_points, 3))
         for rows, where in ((near, close), (uniform, far)):

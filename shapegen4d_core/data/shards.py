@@ -22,7 +22,10 @@ TEST_SEED = 1_000_000
 
 
 def clip_names(start: int, count: int, split: str = "train") -> list[tuple[str, int]]:
-    """(family, seed) of ``count`` clips from index ``start``; "train", "test" (new seeds) or "unseen" (held-out family)."""
+    """(family, seed) of ``count`` clips from index ``start``.
+
+    ``split``: "train", "test" (new seeds) or "unseen" (the family kept out of training).
+    """
     if split not in ("train", "test", "unseen"):
         raise InputError(f"split={split!r} is unknown; use 'train', 'test' or 'unseen'")
     families = list(HELD_OUT if split == "unseen" else TRAINING)

@@ -35,7 +35,7 @@ CHUNK = 16_384
 
 @dataclass(frozen=True)
 class Truth:
-    """A held-out clip: pictures [T,S,S,4] uint8, truncated fields [T,R+1,R+1,R+1], surface points per frame, latents."""
+    """A held-out clip: pictures [T,S,S,4] uint8, truncated fields [T,R+1,R+1,R+1], surface points, latents [T,N,C]."""
 
     name: str
     seed: int

@@ -45,7 +45,7 @@ class BaseLoss(nn.Module):
 
 
 def recoloured(rgba: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Pictures [F,S,S,4] uint8 as premultiplied float32 [F,4,S,S] in -1..1, channels permuted, gains and gamma drawn."""
+    """Pictures [F,S,S,4] uint8 as premultiplied float32 [F,4,S,S] in -1..1, channels permuted and gains drawn."""
     count = len(rgba)
     values = rgba.astype(np.float32) / 255.0
     colour, alpha = values[..., :3], values[..., 3:]

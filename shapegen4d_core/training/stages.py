@@ -155,7 +155,7 @@ def run_adapter(data: Path, run: Path, settings: TrainSettings, batch: int, rank
 
 
 def run_export(run: Path, folder: Path) -> ModelConfig:
-    """Write the trained networks as a model folder in float16, with the anchors beside them; returns its configuration."""
+    """Write the trained networks, and the anchors, as a model folder in float16; returns its configuration."""
     base, vae = load_run_base(run), load_run_vae(run)
     scale = float(load_file(run / LATENTS)["scale"][0])
     vae.config = replace(vae.config, z_scale_factor=scale)

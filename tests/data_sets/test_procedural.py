@@ -6,19 +6,18 @@ import pytest
 from shapegen4d_core.data import fields
 from shapegen4d_core.data.families import FAMILIES, HELD_OUT, TRAINING
 from shapegen4d_core.data.parts import WARP_SIZE
+from shapegen4d_core.data.pictures import camera_rays, picture_window, render_clip
 from shapegen4d_core.data.procedural import (
     ProceduralSettings,
     build_asset,
     build_clip,
-    camera_rays,
-    picture_window,
-    render_clip,
     surface_in_object,
 )
 from shapegen4d_core.errors import InputError
 
-SMALL = ProceduralSettings(frames=3, image_size=42, surface_points=256, near_points=128, uniform_points=128,
-                           aligned_points=32)
+SMALL = ProceduralSettings(
+    frames=3, image_size=42, surface_points=256, near_points=128, uniform_points=128, aligned_points=32
+)
 
 
 @pytest.fixture(scope="module")
@@ -140,10 +139,13 @@ def test_held_out_family_is_not_trained_on():
     assert not set(HELD_OUT) & set(TRAINING)
 
 
-@pytest.mark.parametrize(("family", "settings", "named"), [
-    ("dragon", SMALL, "dragon"),
-    ("bird", replace(SMALL, frame="world"), "world"),
-])
+@pytest.mark.parametrize(
+    ("family", "settings", "named"),
+    [
+        ("dragon", SMALL, "dragon"),
+        ("bird", replace(SMALL, frame="world"), "world"),
+    ],
+)
 def test_refusals_name_what_was_given(family, settings, named):
     with pytest.raises(InputError, match=named):
         build_asset(family, 0, settings)

@@ -9,8 +9,9 @@ from shapegen4d_core.data.procedural import ProceduralSettings
 from shapegen4d_core.data.slots import assign_slots, fit_anchors, mirror_slots
 from shapegen4d_core.errors import InputError
 
-SMALL = ProceduralSettings(frames=2, image_size=14, surface_points=32, near_points=16, uniform_points=16,
-                           aligned_points=16)
+SMALL = ProceduralSettings(
+    frames=2, image_size=14, surface_points=32, near_points=16, uniform_points=16, aligned_points=16
+)
 
 
 def test_generation_resumes_and_reads_back(tmp_path, monkeypatch):

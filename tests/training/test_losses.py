@@ -17,12 +17,26 @@ SIZE, FRAMES, CLIPS, SLOTS = 28, 3, 4, 8
 @pytest.fixture(scope="module")
 def config():
     tiny = PRESETS["tiny"]
-    denoiser = replace(tiny.denoiser, width=32, layers=1, num_single_layers=2, num_heads=2, condition_dim=32,
-                       visual_condition_dim=32, slot_count=SLOTS)
+    denoiser = replace(
+        tiny.denoiser,
+        width=32,
+        layers=1,
+        num_single_layers=2,
+        num_heads=2,
+        condition_dim=32,
+        visual_condition_dim=32,
+        slot_count=SLOTS,
+    )
     return replace(
         tiny,
-        image_encoder=replace(tiny.image_encoder, hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
-                              image_size=SIZE, table_size=SIZE),
+        image_encoder=replace(
+            tiny.image_encoder,
+            hidden_size=32,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            image_size=SIZE,
+            table_size=SIZE,
+        ),
         vae=replace(tiny.vae, width=32, heads=2, num_latents=SLOTS, num_encoder_layers=1, num_decoder_layers=1),
         denoiser=denoiser,
         adapter=AdapterConfig.for_denoiser(denoiser, every=2, frames=FRAMES),
@@ -84,7 +98,10 @@ def test_vae_loss_trains(config):
     points = 0.6 * direction / np.linalg.norm(direction, axis=-1, keepdims=True)
     where = rng.uniform(-1, 1, (CLIPS, FRAMES, 128, 3))
     field = ((0.6 - np.linalg.norm(where, axis=-1, keepdims=True)) / 0.1).clip(-1, 1)
-    clips = {"surface": np.concatenate([points, points / 0.6], -1), "aligned": np.concatenate([points, points / 0.6], -1)}
+    clips = {
+        "surface": np.concatenate([points, points / 0.6], -1),
+        "aligned": np.concatenate([points, points / 0.6], -1),
+    }
     clips |= {key: np.concatenate([where, field], -1) for key in ("near", "uniform")}
     slots = np.tile(np.arange(2 * SLOTS).reshape(SLOTS, 2), (CLIPS, 1, 1))
     torch.manual_seed(0)
