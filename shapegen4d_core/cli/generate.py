@@ -132,7 +132,7 @@ def write_sheet(clip: Clip, meshes: MeshSequence, path: Path) -> None:
     from ..rendering import contact_sheet, render_sequence, save_png
     from ..sequence import Camera
 
-    views = [Camera(yaw, 10.0, 5.2, (0.0, 0.0, 0.0), 30.0, SHEET_SIZE, SHEET_SIZE) for yaw in (0.0, 90.0)]
+    views = [Camera(yaw, 10.0, 5.8, (0.0, 0.0, 0.0), 23.0, SHEET_SIZE, SHEET_SIZE) for yaw in (0.0, 90.0)]
     rows = [clip.frames.numpy(), *(render_sequence(meshes, view) for view in views)]
     save_png(contact_sheet(rows, labels=("input", "front", "side")), path)
 
