@@ -116,6 +116,11 @@ class DecodeSDFSequence(io.ComfyNode):
         )
         host.bring(part, working_bytes=BYTES_PER_CELL * (resolution + 1) ** 3)
         meshes = decode_sequence(
-            part.network, latents, settings, progress=host.progress_bar(), check=host.check_stopped
+            part.network,
+            latents,
+            settings,
+            progress=host.progress_bar(),
+            check=host.check_stopped,
+            device=part.device,
         )
         return io.NodeOutput(meshes)
