@@ -2,6 +2,7 @@
 # make test    the test suite
 # make lint    ruff
 # make bench   the benchmarks
+# make table   the bundled model on held-out clips; makes its training clips in data/ first (half an hour)
 # Each makes its own virtual environment in .venv on the first call; variables can be given on the line:
 #   PYTHON       the interpreter to build it from
 #   TORCH        what to ask pip for; TORCH_INDEX is the index that carries builds without CUDA
@@ -12,12 +13,13 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 DEMO ?= demo
+DATA ?= data
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PINS := $(VENV)/constraints.txt
 
-.PHONY: demo test lint bench install clean
+.PHONY: demo test lint bench table install clean
 
 demo: $(VENV)/base.stamp
 	$(BIN)/python -m shapegen4d_core demo --output $(DEMO)
@@ -30,6 +32,10 @@ lint: $(VENV)/test.stamp
 
 bench: $(VENV)/test.stamp
 	$(BIN)/python -m benchmarks
+
+table: $(VENV)/test.stamp
+	$(BIN)/python -m shapegen4d_core curate --output $(DATA)
+	$(BIN)/python -m shapegen4d_core evaluate --data $(DATA)
 
 install: $(VENV)/test.stamp
 
