@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ from ..errors import InputError
 FOLDER_FPS = 24.0  # rate of pictures that carry no timing, unless the caller gives one
 
 
-class Source:
+class Source(ABC):
     """Pictures in order of presentation, of which only the wanted ones are decoded, one at a time.
 
     ``times`` [n] are the starts of the frames in seconds from 0, ``end`` is the end of the last one,
@@ -32,9 +33,9 @@ class Source:
         self.times = np.arange(len(self.times)) / fps
         self.end = len(self.times) / fps
 
+    @abstractmethod
     def has_alpha(self, indices: Sequence[int]) -> bool:
         """Whether any of these pictures has an alpha channel (which may still be opaque)."""
-        raise NotImplementedError
 
     def pictures(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (number, picture) for increasing ``indices``; uint8 or float 0..1, [H,W,1|3|4], straight
@@ -55,8 +56,9 @@ class Source:
         if index != indices[-1]:
             raise InputError(f"{self.label} ends before frame {indices[-1]}; set stop to a lower frame.")
 
+    @abstractmethod
     def _decode(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
-        raise NotImplementedError
+        """Decode these pictures, in order."""
 
 
 class TensorSource(Source):
