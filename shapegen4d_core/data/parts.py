@@ -39,7 +39,7 @@ class Part:
     @property
     def bound(self) -> float:
         """Radius of a sphere around ``position`` that contains the part."""
-        a, b, c, d = self.size
+        a, b, c, _ = self.size
         if self.kind == ELLIPSOID:
             return max(a, b, c)
         if self.kind == ROUND_CONE:
@@ -48,7 +48,7 @@ class Part:
             return a + b
         if self.kind == CYLINDER:
             return float(np.hypot(a, b))
-        return float(np.sqrt(a * a + b * b + c * c)) + 0.0 * d
+        return float(np.sqrt(a * a + b * b + c * c))
 
 
 @dataclass

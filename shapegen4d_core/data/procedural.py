@@ -11,8 +11,10 @@ import zlib
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 
 from ..errors import InputError
+from ..geometry.sampling import farthest_point_sampling
 from . import fields
 from .families import FAMILIES
 from .parts import BEND_X, BEND_Z, TWIST, WAVE_AMPLITUDE, Pose, rotation
@@ -110,7 +112,7 @@ def _draw_look(rng: np.random.Generator, settings: ProceduralSettings) -> Look:
     )
 
 
-def asset_seed(family: str, seed: int) -> np.random.Generator:
+def asset_generator(family: str, seed: int) -> np.random.Generator:
     """The generator that every draw of one asset comes from."""
     return np.random.default_rng([zlib.crc32(family.encode()), seed])
 
@@ -125,7 +127,7 @@ def build_asset(family: str, seed: int, settings: ProceduralSettings | None = No
         raise InputError(f"family {family!r} is unknown; choose one of {', '.join(FAMILIES)}")
     if settings.frame not in ("view", "canonical"):
         raise InputError(f"frame={settings.frame!r} is unknown; use 'view' or 'canonical'")
-    rng = asset_seed(family, seed)
+    rng = asset_generator(family, seed)
     pose_at = FAMILIES[family](rng)
     start = float(rng.uniform(0, 1))
     periodic = settings.frames
@@ -188,7 +190,7 @@ def _carried(asset: Asset, seed: int) -> np.ndarray:
     """Aligned points [T,count,6] (position, outward normal): frame 1 by farthest points, then carried by the parts."""
     count = asset.settings.aligned_points
     dense, _ = surface_in_object(asset, 0, 1536, seed)
-    chosen = dense[farthest_points(dense, count)]
+    chosen = dense[farthest_point_sampling(torch.from_numpy(dense)[None], count)[0].numpy()]
     first = asset.poses[0]
     part, local = fields.local_coordinates(*first[:4], first[6], chosen)
     unit = local / asset.scales[0][part]
@@ -198,16 +200,6 @@ def _carried(asset: Asset, seed: int) -> np.ndarray:
         points, normals = fields.project(*pose, placed, 8)
         rows.append(np.concatenate([asset.to_box(points), normals @ asset.turn.T], axis=1))
     return np.stack(rows)
-
-
-def farthest_points(points: np.ndarray, count: int) -> np.ndarray:
-    """Indices [count] by greedy farthest point sampling from index 0."""
-    chosen = np.zeros(count, dtype=np.int64)
-    gap = np.full(len(points), np.inf)
-    for i in range(1, count):
-        gap = np.minimum(gap, ((points - points[chosen[i - 1]]) ** 2).sum(1))
-        chosen[i] = int(gap.argmax())
-    return chosen
 
 
 def build_clip(family: str, seed: int, settings: ProceduralSettings | None = None) -> dict[str, np.ndarray]:

@@ -196,12 +196,6 @@ def _mapper(judge: Judge, workers: int) -> Iterator[Callable]:
         yield lambda names: pool.map(_score, names)
 
 
-def default_sampling(model: ModelBundle) -> SamplerSettings:
-    """The sampler settings a model's own configuration asks for."""
-    c = model.config
-    return SamplerSettings(steps=c.steps, guidance=c.guidance, time_shift=c.time_shift, zero_init=c.zero_init)
-
-
 def table(scores: dict[str, dict[str, np.ndarray]]) -> Iterator[str]:
     """Markdown lines: mean and standard error over clips of every method, then paired differences to retrieval."""
     yield "| method | IoU | Chamfer | jitter / true |"

@@ -11,7 +11,6 @@ from safetensors.torch import load_file, save_file
 from shapegen4d_core import models
 from shapegen4d_core.errors import InputError
 from shapegen4d_core.models import PRESETS, ImageEncoderConfig, LabelEncoderConfig
-from shapegen4d_core.models.checkpoint import TINY_FOLDER
 
 VAE_FILE = "vae/diffusion_pytorch_model.safetensors"
 DENOISER_FILE = "transformer/diffusion_pytorch_model.safetensors"
@@ -178,7 +177,6 @@ def test_info_reads_headers_only(folder, small):
     assert vae["bytes"] == (folder / VAE_FILE).stat().st_size and vae["config"] == small.vae.to_dict()
 
 
-@pytest.mark.skipif(not TINY_FOLDER.is_dir(), reason="this checkout has no bundled model (assets/tiny)")
 def test_bundled_model():
     bundle = models.load("tiny")
     assert [key for key, _ in bundle.networks()] == ["image_encoder", "vae", "denoiser", "adapter"]
