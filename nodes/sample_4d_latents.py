@@ -160,22 +160,23 @@ class Sample4DLatents(io.ComfyNode):
         sigmas: Any = None,
     ) -> io.NodeOutput:
         """Sample on the memory manager's device; the result rests on the CPU."""
-        from ..shapegen4d_core.sampling import SamplerSettings, sample
+        from ..shapegen4d_core.pipeline import sampler_settings
+        from ..shapegen4d_core.sampling import sample
         from ..shapegen4d_core.sequence import LatentSequence
 
         host.check_same_model(model, tokens.model, "tokens")
         config = model.config
         denoiser, adapter = model.part("denoiser"), model.parts.get("adapter")
-        settings = SamplerSettings(
-            steps=steps or config.steps,
-            guidance=guidance or config.guidance,
-            time_shift=time_shift or config.time_shift,
+        settings = sampler_settings(
+            model,
+            steps=steps or None,
+            guidance=guidance or None,
+            time_shift=time_shift or None,
             noise=noise_mode,
             correlation=correlation,
             seed=seed,
-            zero_init=config.zero_init if zero_init == "model default" else zero_init == "on",
+            zero_init=None if zero_init == "model default" else zero_init == "on",
             guidance_mode=guidance_mode,
-            latent_count=config.vae.num_latents,
         )
         frames, token_count = tokens.tokens.shape[:2]
         latent_count, channels = config.vae.num_latents, config.denoiser.input_channels

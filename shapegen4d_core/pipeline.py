@@ -51,7 +51,10 @@ def sample_latents(
 
 
 def sampler_settings(model: ModelBundle, **changes: object) -> SamplerSettings:
-    """The sampler settings a model asks for in its configuration; changes that are None leave its value."""
+    """The sampler settings a model asks for in its configuration; changes that are None leave its value.
+
+    Only ``model.config`` is read, so a host may pass its own wrapper of a model.
+    """
     config = model.config
     values = {
         "steps": config.steps,
