@@ -1,78 +1,148 @@
-"""Shards of procedural clips: one safetensors file each, written whole or not at all, made by plain processes."""
+"""Shards of training clips: reading them as one array per key, with only the wanted keys in memory.
+
+The format is in :mod:`.shard_file`; procedural ones come from :mod:`.procedural_shards`, others from
+:mod:`.curation`.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors import SafetensorError, safe_open
 
 from ..errors import InputError
-from ..storage import atomic_path
-from .families import HELD_OUT, TRAINING
-from .procedural import ProceduralSettings, build_clip
+from .parts import rotation
+from .procedural_shards import clip_names, generate
+from .shard_file import FRAMES, KEYS, checked_split, read_asset, shard_path, write_shard
 
-SHARD_CLIPS = 40
-TEST_SEED = 1_000_000
-"""Seeds from here on are never used for training clips."""
+__all__ = ["clip_names", "generate", "read_asset", "read_shards", "shard_path", "write_shard"]
 
-
-def clip_names(start: int, count: int, split: str = "train") -> list[tuple[str, int]]:
-    """(family, seed) of ``count`` clips from index ``start``.
-
-    ``split``: "train", "test" (new seeds) or "unseen" (the family kept out of training).
-    """
-    if split not in ("train", "test", "unseen"):
-        raise InputError(f"split={split!r} is unknown; use 'train', 'test' or 'unseen'")
-    families = list(HELD_OUT if split == "unseen" else TRAINING)
-    offset = 0 if split == "train" else TEST_SEED
-    return [(families[i % len(families)], offset + i) for i in range(start, start + count)]
+_PER_VIEW = ("rgba", "azimuth", "elevation")
+_POSITIONS = ("surface", "sharp", "aligned", "aligned_sharp", "near", "uniform")
+_WITH_NORMALS = _POSITIONS[:4]
 
 
-def write_shard(path: str, names: list[tuple[str, int]], settings: ProceduralSettings) -> str:
-    """Build the named clips and write them stacked along a first axis of clips; returns the path."""
-    clips = [build_clip(family, seed, settings) for family, seed in names]
-    arrays = {key: np.stack([clip[key] for clip in clips]) for key in clips[0]}
-    header = {"clips": json.dumps(names), "settings": json.dumps(asdict(settings)), "licence": "Apache-2.0"}
-    with atomic_path(path) as temporary:
-        save_file(arrays, temporary, metadata=header)
-    return path
-
-
-def generate(
-    folder: str | Path,
-    clips: int,
-    split: str = "train",
-    workers: int = 2,
-    settings: ProceduralSettings | None = None,
-) -> Iterator[str]:
-    """Write the missing shards of a data set and yield each path as it is finished, so that a rerun resumes."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    settings = settings or ProceduralSettings()
-    jobs = []
-    for start in range(0, clips, SHARD_CLIPS):
-        path = folder / f"{split}-{start // SHARD_CLIPS:05d}.safetensors"
-        if not path.exists():
-            jobs.append((str(path), clip_names(start, min(SHARD_CLIPS, clips - start), split), settings))
-    if workers <= 1:
-        yield from (write_shard(*job) for job in jobs)
-        return
-    with ProcessPoolExecutor(workers) as pool:
-        for future in [pool.submit(write_shard, *job) for job in jobs]:
-            yield future.result()
+@dataclass(frozen=True)
+class _Shard:
+    path: Path
+    views: int
+    turned: bool
+    margin: float
+    shapes: dict[str, tuple[tuple[int, ...], np.dtype]]
 
 
 def read_shards(
-    folder: str | Path, split: str = "train", keys: tuple[str, ...] | None = None, skip: int = 0
+    folder: str | Path, split: str = "train", keys: tuple[str, ...] | None = None, frame: str = "view"
 ) -> dict[str, np.ndarray]:
-    """All shards of a split, from number ``skip`` on, stacked: each array begins with an axis of clips."""
-    paths = sorted(Path(folder).glob(f"{split}-*.safetensors"))[skip:]
+    """The clips of a split, one per asset and view, in the order of the file names: arrays [clips,T,...].
+
+    ``keys`` default to all; ``rgba`` is [clips,T,S,S,4], ``azimuth`` and ``elevation`` [clips]. With ``frame="view"``
+    canonical shards are turned by their view's azimuth, so that the camera looks along -z, and fitted to the box
+    again (where that shrinks them, field values at the truncation stay there). Raises InputError when there are no
+    shards, when they do not fit together, and for "view" shards when ``frame`` is "canonical".
+    """
+    if frame not in FRAMES:
+        raise InputError(f"frame={frame!r} is unknown; use 'view' or 'canonical'")
+    keys = tuple(keys or KEYS)
+    unknown = sorted(set(keys) - set(KEYS))
+    if unknown:
+        raise InputError(f"Shards hold no {', '.join(unknown)}; choose among {', '.join(KEYS)}.")
+    paths = sorted((Path(folder) / checked_split(split)).glob("*.safetensors"))
     if not paths:
         raise InputError(f"no {split} shards in {folder}; make them first with 'shapegen4d curate'")
-    parts = [load_file(path) for path in paths]
-    return {key: np.concatenate([part[key] for part in parts]) for key in (keys or parts[0])}
+    shards = [_look(path, keys, frame) for path in paths]
+    for shard in shards:
+        for key in keys:
+            if shard.shapes[key] != shards[0].shapes[key]:
+                raise InputError(
+                    f"{shard.path} has {key} {_say(shard.shapes[key])}, but {shards[0].path.name} has "
+                    f"{_say(shards[0].shapes[key])}; keep sets made with other settings in another folder."
+                )
+    count = sum(shard.views for shard in shards)
+    out = {key: np.empty((count, *shape), dtype) for key, (shape, dtype) in shards[0].shapes.items()}
+    start = 0
+    for shard in shards:
+        _fill(shard, {key: array[start : start + shard.views] for key, array in out.items()})
+        start += shard.views
+    return out
+
+
+def _say(shape: tuple[tuple[int, ...], np.dtype]) -> str:
+    return f"{list(shape[0])} {shape[1]}"
+
+
+def _look(path: Path, keys: tuple[str, ...], frame: str) -> _Shard:
+    """What a shard holds, from its header."""
+    asset = read_asset(path)
+    if frame == "canonical" and asset["frame"] == "view":
+        raise InputError(f"{path} is already turned to its view; read it with frame='view'.")
+    shapes = {}
+    with safe_open(path, "np") as file:
+        held = set(file.keys())
+        missing = [key for key in (*keys, "azimuth", "surface") if key not in held]
+        if missing:
+            raise InputError(f"{path} lacks {', '.join(missing)}; remove it and run 'shapegen4d curate' again.")
+        views = file.get_slice("azimuth").get_shape()[0]
+        for key in keys:
+            part = file.get_slice(key)
+            shape = tuple(part.get_shape())
+            if key in _PER_VIEW and shape[0] != views:
+                raise InputError(f"{path} has {views} views but {key} {list(shape)}; make it again.")
+            shapes[key] = (shape[1:] if key in _PER_VIEW else shape, _dtype(path, key, part.get_dtype()))
+    margin = _number(asset.get("settings"), "margin", 0.97)
+    return _Shard(path, views, asset["frame"] == "canonical" and frame == "view", margin, shapes)
+
+
+def _dtype(path: Path, key: str, name: str) -> np.dtype:
+    kinds = {"F16": np.float16, "F32": np.float32, "U8": np.uint8}
+    if name not in kinds:
+        raise InputError(f"{path} stores {key} as {name}, accepted are {', '.join(kinds)}.")
+    return np.dtype(kinds[name])
+
+
+def _number(settings: Any, key: str, default: float) -> float:
+    value = settings.get(key, default) if isinstance(settings, dict) else default
+    return float(value) if isinstance(value, (int, float)) else default
+
+
+def _fill(shard: _Shard, rows: dict[str, np.ndarray]) -> None:
+    """Copy one shard into its ``rows`` [K,...] of the output."""
+    try:
+        with safe_open(shard.path, "np") as file:
+            for key, array in rows.items():
+                array[...] = file.get_tensor(key)
+            if shard.turned:
+                surface, azimuth = file.get_tensor("surface"), file.get_tensor("azimuth")
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(f"{shard.path} is damaged; remove it and run 'shapegen4d curate' again.") from error
+    if shard.turned:
+        for view, angle in enumerate(azimuth):
+            turn = rotation("y", -float(angle)).astype(np.float32)
+            centre, scale = _fit(surface, turn, shard.margin)
+            for key, array in rows.items():
+                _turn(key, array[view : view + 1], turn, centre, scale)
+
+
+def _fit(surface: np.ndarray, turn: np.ndarray, margin: float) -> tuple[np.ndarray, float]:
+    """Centre and scale that bring the turned sequence to [-margin, margin], longest side."""
+    points = surface[..., :3].astype(np.float32) @ turn.T
+    low, high = points.min((0, 1)), points.max((0, 1))
+    return (low + high) / 2, 2 * margin / float((high - low).max())
+
+
+def _turn(key: str, array: np.ndarray, turn: np.ndarray, centre: np.ndarray, scale: float) -> None:
+    """Turn and fit one view of one array in place."""
+    if key in _POSITIONS:
+        array[..., :3] = (array[..., :3].astype(np.float32) @ turn.T - centre) * scale
+    if key in _WITH_NORMALS:
+        array[..., 3:] = array[..., 3:].astype(np.float32) @ turn.T
+    elif key in _POSITIONS:
+        value = array[..., 3].astype(np.float32)
+        array[..., 3] = np.where(np.abs(value) >= 1, value, (value * scale).clip(-1, 1))
+    elif key == "root_motion":
+        array[...] = (array @ turn.T) * scale
+    elif key == "azimuth":
+        array[...] = 0.0
