@@ -6,41 +6,113 @@ import argparse
 from pathlib import Path
 
 from ..errors import InputError
+from .bars import bar
 from .extras import learning
 
 STAGES = ("vae", "latents", "base", "adapter", "export")
+BATCH = {"vae": 16, "base": 48, "adapter": 4}
+RATES = {"vae": 1.5e-3, "base": 2e-3, "adapter": 2e-3}
+PUBLISHED_RATE = 5e-5  # of the paper's adapter training with AdamW
 
 
 def add_verbs(verbs: argparse._SubParsersAction) -> None:
     """Register the verbs of this file."""
-    verb = verbs.add_parser("train", help="train one stage of the tiny model; torchrun starts several processes")
+    verb = verbs.add_parser("train", help="train one stage; torchrun or accelerate launch start several processes")
     verb.add_argument("stage", choices=STAGES)
     verb.add_argument("--data", type=Path, help="folder of the shards (every stage but export)")
-    verb.add_argument("--folder", type=Path, required=True, help="folder of the run")
+    verb.add_argument("--folder", type=Path, required=True, help="folder of the run; an unfinished stage there goes on")
+    verb.add_argument("--model", help="folder of a published model: its adapter is trained, not the tiny model")
     verb.add_argument("--output", type=Path, help="export: the model folder to write")
-    verb.add_argument("--minutes", type=float, default=30.0, help="budget of the stage (default: 30)")
-    verb.add_argument("--rate", type=float, default=2e-3, help="learning rate (default: 0.002)")
-    verb.add_argument("--batch", type=int, help="frames (vae, base) or clips (adapter) per process and step")
-    verb.add_argument("--seed", type=int, default=0)
+    verb.add_argument("--queries", choices=("aligned", "independent"), default="aligned", help="latents: query points")
+    verb.add_argument("--dry-run", action="store_true", help="print sizes, memory and arithmetic; train nothing")
+    verb.add_argument("--quiet", action="store_true")
+    _budget(verb.add_argument_group("budget and optimisation"))
+    _arithmetic(verb.add_argument_group("arithmetic and devices"))
     verb.set_defaults(run=_train)
 
 
+def _budget(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--minutes", type=float, help="budget in minutes (default: 30 unless --steps is given)")
+    group.add_argument("--steps", type=int, help="budget in steps; such runs can be repeated bit for bit")
+    group.add_argument("--batch", type=int, help="frames (vae, base) or clips (adapter) per process and micro-batch")
+    group.add_argument("--accumulate", type=int, default=1, help="micro-batches per step (default: 1)")
+    group.add_argument("--rate", type=float, help="learning rate (default: 0.002; 5e-5 with --model)")
+    group.add_argument("--optimizer", choices=("muon", "adamw"), help="default: muon; adamw with --model")
+    group.add_argument("--clean", type=float, default=0.0, help="adapter: share of clips with some frames held clean")
+    group.add_argument("--independent-noise", action="store_true", help="adapter: noise per frame (an ablation)")
+    group.add_argument("--seed", type=int, default=0)
+
+
+def _arithmetic(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--precision", choices=("float32", "bf16"), default="float32", help="bf16: autocast on a GPU")
+    group.add_argument("--checkpointing", action="store_true", help="recompute activations: less memory, 1/3 more time")
+    group.add_argument("--compile", action="store_true", help="torch.compile the loss; pays off in long runs on a GPU")
+    group.add_argument("--parallel", choices=("ddp", "fsdp"), default="ddp", help="fsdp splits weights over processes")
+    group.add_argument("--device", help="cpu keeps to the CPU; default: what there is")
+    group.add_argument("--evaluate-every", type=int, default=200, help="steps between held-out figures (default: 200)")
+    group.add_argument("--save-minutes", type=float, default=2.0, help="between checkpoints (default: 2)")
+    group.add_argument("--sheet-minutes", type=float, default=0.0, help="between contact sheets (default: 0, none)")
+
+
+def _settings(chosen: argparse.Namespace):
+    from ..training.settings import TrainSettings
+
+    published = chosen.model is not None
+    minutes = 30.0 if chosen.minutes is None and chosen.steps is None else chosen.minutes
+    return TrainSettings(
+        seconds=None if minutes is None else 60.0 * minutes,
+        steps=chosen.steps,
+        batch=chosen.batch or (1 if published else BATCH[chosen.stage]),
+        accumulate=chosen.accumulate,
+        rate=chosen.rate or (PUBLISHED_RATE if published else RATES[chosen.stage]),
+        optimizer=chosen.optimizer or ("adamw" if published or chosen.parallel == "fsdp" else "muon"),
+        precision=chosen.precision,
+        checkpointing=chosen.checkpointing,
+        compile=chosen.compile,
+        parallel=chosen.parallel,
+        report_every=min(50, chosen.evaluate_every, chosen.steps or 50),
+        evaluate_every=chosen.evaluate_every,
+        save_seconds=60.0 * chosen.save_minutes,
+        picture_seconds=60.0 * chosen.sheet_minutes,
+        seed=chosen.seed,
+    )
+
+
 def _train(chosen: argparse.Namespace) -> None:
+    if chosen.dry_run:
+        from ..training.estimate import report
+
+        print("\n".join(report(chosen.stage, chosen.model, _settings(chosen))))
+        return
     stages = learning()
     if chosen.stage == "export":
         if chosen.output is None:
             raise InputError("export needs --output, the model folder to write.")
-        print(stages.run_export(chosen.folder, chosen.output).settings())
+        stages.run_export(chosen.folder, chosen.output, chosen.model)
+        print(chosen.output)
         return
     if chosen.data is None:
         raise InputError(f"Stage {chosen.stage} needs --data, the folder of the shards.")
+    if chosen.model is not None and chosen.stage in ("vae", "base"):
+        raise InputError(f"With --model the stage {chosen.stage} is the published one; train latents and adapter only.")
     if chosen.stage == "latents":
-        stages.run_latents(chosen.data, chosen.folder)
+        with bar("clips", chosen.quiet) as progress:
+            where = chosen.device or "cpu"
+            stages.run_latents(chosen.data, chosen.folder, chosen.model, chosen.queries, where, progress)
         return
-    from ..training.loop import TrainSettings, process_group
+    _train_stage(stages, chosen)
 
-    budget = TrainSettings(seconds=60.0 * chosen.minutes, rate=chosen.rate, seed=chosen.seed, evaluate_every=200)
-    stage = {"vae": stages.run_vae, "base": stages.run_base, "adapter": stages.run_adapter}[chosen.stage]
-    batch = chosen.batch or {"vae": 16, "base": 32, "adapter": 4}[chosen.stage]
-    with process_group() as (rank, count):
-        stage(chosen.data, chosen.folder, budget, batch, rank, count)
+
+def _train_stage(stages, chosen: argparse.Namespace) -> None:
+    from ..training.workers import join
+
+    settings = _settings(chosen)
+    with join(chosen.device) as workers, bar(chosen.stage, chosen.quiet or not workers.main) as progress:
+        if chosen.stage == "adapter":
+            options = stages.AdapterOptions(shared=not chosen.independent_noise, clean=chosen.clean)
+            stages.run_adapter(
+                chosen.data, chosen.folder, settings, workers, chosen.model, options, progress=progress
+            )
+        else:
+            stage = {"vae": stages.run_vae, "base": stages.run_base}[chosen.stage]
+            stage(chosen.data, chosen.folder, settings, workers, progress=progress)

@@ -1,9 +1,8 @@
-"""Stage 3: the base denoiser and the image encoder, frame by frame (spec section 5)."""
+"""The base denoiser and the image encoder, frame by frame (spec section 5)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -11,18 +10,17 @@ from torch import Tensor, nn
 
 from ..models.denoiser import Denoiser
 from ..models.image_encoder import ImageEncoder
-from .loop import TrainSettings, train
+from .bank import FrameBank
+from .draws import colour_changes, generator, noise_levels
+from .loop import Batches
 
-
-def noise_levels(count: int, shift: float, rng: np.random.Generator) -> np.ndarray:
-    """Logit-normal sigmas [count] in 0..1 moved towards noise by ``shift``: s*sigma / (1 + (s-1)*sigma)."""
-    sigma = 1.0 / (1.0 + np.exp(-rng.standard_normal(count)))
-    return (shift * sigma / (1.0 + (shift - 1.0) * sigma)).astype(np.float32)
+STAGE = 1
 
 
 def data_error(velocity: Tensor, latents: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
     """Squared error of the data estimate x - sigma*v, i.e. sigma^2-weighted velocity error, per frame [F] (spec 5)."""
-    return ((velocity - (noise - latents)) * sigma[:, None, None]).square().mean(dim=(1, 2))
+    difference = velocity.float() - (noise - latents)
+    return (difference * sigma[:, None, None]).square().mean(dim=(1, 2))
 
 
 class BaseLoss(nn.Module):
@@ -44,86 +42,55 @@ class BaseLoss(nn.Module):
         return error.mean(), {"high": (error * high).sum().detach() / high.sum().clamp(min=1)}
 
 
-def recoloured(rgba: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Pictures [F,S,S,4] uint8 as premultiplied float32 [F,4,S,S] in -1..1, channels permuted and gains drawn."""
-    count = len(rgba)
-    values = rgba.astype(np.float32) / 255.0
-    colour, alpha = values[..., :3], values[..., 3:]
-    order = np.argsort(rng.random((count, 3)), axis=1)
-    colour = np.take_along_axis(colour, order[:, None, None, :], axis=3)
-    gain = rng.uniform(0.7, 1.25, (count, 1, 1, 3)).astype(np.float32)
-    colour = np.clip(colour * gain, 0.0, 1.0)
-    return to_pixels(colour, alpha)
+def base_batches(bank: FrameBank, shift: float, drop: float, seed: int = 0) -> Batches:
+    """Batches of random frames; ``shift`` moves noise levels towards noise, ``drop`` is the share without picture."""
+
+    def batch(step: int, rows: slice, total: int) -> dict[str, Tensor]:
+        rng = generator(seed, STAGE, step)
+        clip, frame = rng.integers(0, bank.clips, total), rng.integers(0, bank.frames, total)
+        flip, change = bank.flips(total, rng), colour_changes(total, rng)
+        sigma = noise_levels(total, shift, rng)[rows]
+        keep = (rng.random(total) >= drop).astype(np.float32)[rows]
+        noise = rng.standard_normal((total, *bank.latents.shape[2:]), dtype=np.float32)[rows]
+        pixels, latents = bank.take(clip[rows], frame[rows], flip[rows], tuple(part[rows] for part in change))
+        small = {"noise": noise, "sigma": sigma, "keep": keep}
+        return {"pixels": pixels, "latents": latents} | {
+            key: torch.from_numpy(value).to(bank.device) for key, value in small.items()
+        }
+
+    return batch
+
+
+def base_validation(bank: FrameBank, limit: int = 64) -> Callable[[BaseLoss], dict[str, float]]:
+    """A function that measures the velocity error at sigma 0.25, 0.6, 0.9 and 1 on fixed frames and noise."""
+    clip = np.arange(min(limit, bank.clips))
+    pixels, target = bank.take(clip, clip % bank.frames, np.zeros_like(clip), None)
+    drawn = np.random.default_rng(0).standard_normal(tuple(target.shape), dtype=np.float32)
+    noise = torch.from_numpy(drawn).to(bank.device)
+
+    @torch.no_grad()
+    def evaluate(loss: BaseLoss) -> dict[str, float]:
+        tokens = loss.encoder.tokens(pixels)
+        return velocity_errors(
+            lambda noisy, time: loss.denoiser(noisy, time, tokens), target, noise, (0.25, 0.6, 0.9, 1.0)
+        )
+
+    return evaluate
+
+
+def velocity_errors(
+    velocity: Callable[[Tensor, Tensor], Tensor], target: Tensor, noise: Tensor, levels: tuple[float, ...]
+) -> dict[str, float]:
+    """Mean squared velocity error at each noise level, by ``v<level>``."""
+    result = {}
+    for level in levels:
+        sigma = torch.full((len(target),), level, device=target.device)
+        noisy = torch.lerp(target, noise, sigma[:, None, None])
+        result[f"v{level}"] = float((velocity(noisy, 1000.0 * sigma) - (noise - target)).square().mean())
+    return result
 
 
 def to_pixels(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Straight colour [F,S,S,3] and alpha [F,S,S,1] in 0..1 to normalised premultiplied RGBA [F,4,S,S]."""
     pixels = np.concatenate([colour * alpha, alpha], axis=-1)
     return np.ascontiguousarray(((pixels - 0.5) / 0.5).transpose(0, 3, 1, 2))
-
-
-def base_batches(
-    rgba: np.ndarray, latents: np.ndarray, batch: int, shift: float, drop: float, rng: np.random.Generator
-) -> Iterator[dict[str, Tensor]]:
-    """Endless batches of random frames; ``latents [2*clips,T,N,C]`` hold the mirrored clips in their second half."""
-    clips, frames = rgba.shape[:2]
-    while True:
-        clip, frame, flip = (
-            rng.integers(0, clips, batch),
-            rng.integers(0, frames, batch),
-            rng.integers(0, 2, batch),
-        )
-        pictures = rgba[clip, frame]
-        pictures[flip == 1] = pictures[flip == 1][:, :, ::-1]
-        target = latents[clip + clips * flip, frame].astype(np.float32)
-        arrays = {
-            "pixels": recoloured(pictures, rng),
-            "latents": target,
-            "noise": rng.standard_normal(target.shape, dtype=np.float32),
-            "sigma": noise_levels(batch, shift, rng),
-            "keep": (rng.random(batch) >= drop).astype(np.float32),
-        }
-        yield {key: torch.from_numpy(value) for key, value in arrays.items()}
-
-
-def base_validation(rgba: np.ndarray, latents: np.ndarray, limit: int = 64):
-    """A function that measures the velocity error of an averaged loss at sigma 0.25, 0.6, 0.9 and 1 on fixed noise."""
-    rng = np.random.default_rng(0)
-    clip = np.arange(len(rgba))[:limit]
-    frame = clip % rgba.shape[1]
-    values = rgba[clip, frame].astype(np.float32) / 255.0
-    pixels = torch.from_numpy(to_pixels(values[..., :3], values[..., 3:]))
-    target = torch.from_numpy(latents[clip, frame].astype(np.float32))
-    noise = torch.from_numpy(rng.standard_normal(target.shape, dtype=np.float32))
-
-    @torch.inference_mode()
-    def evaluate(loss: BaseLoss) -> dict[str, float]:
-        tokens, result = loss.encoder.tokens(pixels), {}
-        for level in (0.25, 0.6, 0.9, 1.0):
-            sigma = torch.full((len(target),), level)
-            noisy = torch.lerp(target, noise, sigma[:, None, None])
-            velocity = loss.denoiser(noisy, 1000.0 * sigma, tokens)
-            result[f"v{level}"] = float((velocity - (noise - target)).square().mean())
-        return result
-
-    return evaluate
-
-
-def train_base(
-    rgba: np.ndarray,
-    latents: np.ndarray,
-    encoder: ImageEncoder,
-    denoiser: Denoiser,
-    validation,
-    folder: Path,
-    settings: TrainSettings,
-    shift: float = 1.0,
-    drop: float = 0.1,
-    batch: int = 32,
-    rank: int = 0,
-    count: int = 1,
-) -> BaseLoss:
-    """Train image encoder and denoiser together and return their averaged weights."""
-    rng = np.random.default_rng([settings.seed, 1, rank])
-    batches = base_batches(rgba, latents, batch, shift, drop, rng)
-    return train(BaseLoss(encoder, denoiser), batches, folder, settings, rank, count, validation)

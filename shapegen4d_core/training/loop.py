@@ -1,138 +1,199 @@
-"""The training loop all stages share: any loss module, any batches, a budget in seconds or steps, CSV and checkpoints.
-
-Run on one process, or on several with ``torchrun --nproc-per-node N``: gradients are averaged by torch's
-DistributedDataParallel (gloo on the CPU, nccl on CUDA).
-"""
+"""The training loop of all stages: any loss module, any batches, on one process or many, resumable to the bit."""
 
 from __future__ import annotations
 
-import csv
-import os
+import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
+from ..errors import InputError
+from ..progress import Check, Progress, tick
 from ..storage import atomic_path
-from .optim import Average, Optimizer, schedule
+from .average import Average
+from .optim import Optimizer, schedule
+from .records import Records
+from .settings import TrainSettings
+from .state import AVERAGE, load_state, save_state
+from .workers import Workers, whole
 
 Batch = dict[str, Tensor]
+Batches = Callable[[int, slice, int], Batch]
+"""(step, rows, total): the ``rows`` of the batch of ``total`` samples that belongs to a step, whoever asks."""
+
+SETTINGS = "settings.json"
 
 
-@dataclass(frozen=True)
-class TrainSettings:
-    """Budget and optimisation of one stage; whichever of ``seconds`` and ``steps`` ends first ends the run."""
+@dataclass
+class Stage:
+    """What is trained: a module ``loss(**batch) -> (scalar, metrics)``, its batches, and how it is judged.
 
-    seconds: float = 1800.0
-    steps: int = 1_000_000
-    rate: float = 1.5e-3
-    decay: float = 0.998
-    report_every: int = 50
-    evaluate_every: int = 500
-    save_seconds: float = 120.0
-    seed: int = 0
+    evaluate: figures of the module with averaged weights; picture: writes a contact sheet of it to a path; blocks:
+    module types that sharding gathers, and checkpointing recomputes, one at a time; frozen: networks the loss
+    calls without training them; context: entered around every call (the choice of an attention implementation).
+    """
 
-
-@contextmanager
-def process_group() -> Iterator[tuple[int, int]]:
-    """Rank and number of processes; joins the group that torchrun announces, if any."""
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1:
-        yield 0, 1
-        return
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    try:
-        yield dist.get_rank(), count
-    finally:
-        dist.destroy_process_group()
-
-
-def save_weights(path: Path, module: nn.Module, metadata: dict[str, str]) -> None:
-    """Write a module's parameters to one safetensors file, whole or not at all."""
-    with atomic_path(path) as temporary:
-        save_file({k: v.contiguous() for k, v in module.state_dict().items()}, temporary, metadata=metadata)
-
-
-def _agree(value: float, count: int) -> float:
-    """Rank 0's value on every rank, so that all processes stop at the same step."""
-    if count == 1:
-        return value
-    shared = torch.tensor([value], dtype=torch.float64)
-    dist.broadcast(shared, 0)
-    return float(shared)
+    loss: nn.Module
+    batches: Batches
+    evaluate: Callable[[nn.Module], dict[str, float]] | None = None
+    picture: Callable[[nn.Module, Path], None] | None = None
+    blocks: tuple[type, ...] = ()
+    context: Callable[[], AbstractContextManager] | None = None
+    metadata: dict = field(default_factory=dict)
 
 
 def train(
-    loss: nn.Module,
-    batches: Iterator[Batch],
+    stage: Stage,
     folder: Path,
     settings: TrainSettings,
-    rank: int = 0,
-    count: int = 1,
-    evaluate: Callable[[nn.Module], dict[str, float]] | None = None,
+    workers: Workers | None = None,
+    progress: Progress | None = None,
+    check: Check | None = None,
 ) -> nn.Module:
-    """Minimise ``loss(**batch) -> (scalar, metrics)`` and return the averaged module.
+    """Minimise the stage's loss and return its module with averaged weights.
 
-    ``folder`` receives ``log.csv``, ``weights.safetensors`` and ``average.safetensors``; when these exist the run
-    continues from them at the recorded share of its budget.
+    ``folder`` receives ``log.csv``, ``state.safetensors``, ``average.safetensors``, ``settings.json`` and ``sheets/``;
+    a state found there is continued: same batches, same optimiser state, the recorded share of the budget spent.
+    Raises InputError when the loss stops being finite, naming the step.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    done = _resume(loss, folder)
-    average = Average(loss, settings.decay)
-    if done:
-        average.module.load_state_dict(load_file(folder / "average.safetensors"))
-        average.count = 1000
-    wrapped = DistributedDataParallel(loss) if count > 1 else loss
-    optimizer = Optimizer(loss, settings.rate)
-    began, saved, sums = time.monotonic() - done * settings.seconds, time.monotonic(), {}
-    start = int(done * settings.steps) if settings.steps < 1_000_000 else 0
-    for step in range(start, settings.steps):
-        share = max((time.monotonic() - began) / settings.seconds, step / settings.steps)
-        share = _agree(share, count) if step % 5 == 0 or count == 1 else share
-        if step % 5 == 0 and share >= 1.0:
-            break
-        value, metrics = wrapped(**next(batches))
-        value.backward()
-        metrics["norm"] = optimizer.step(schedule(min(share, 1.0)))
-        average.update(loss)
-        for key, number in {"loss": float(value.detach()), **metrics}.items():
-            sums[key] = sums.get(key, 0.0) + float(number)
-        if rank == 0 and (step + 1) % settings.report_every == 0:
-            row = {key: round(number / settings.report_every, 5) for key, number in sums.items()}
-            sums = {}
-            if evaluate and (step + 1) % settings.evaluate_every == 0:
-                row |= {f"val_{key}": round(number, 5) for key, number in evaluate(average.module).items()}
-            _report(folder, {"step": step + 1, "seconds": round(time.monotonic() - began, 1), **row})
-        if rank == 0 and time.monotonic() - saved > settings.save_seconds:
-            _checkpoint(folder, loss, average, share)
-            saved = time.monotonic()
-    if rank == 0:
-        _checkpoint(folder, loss, average, 1.0)
-        if evaluate:
-            _report(folder, {"step": -1, **{f"val_{k}": round(v, 5) for k, v in evaluate(average.module).items()}})
-    return average.module
+    run = _Run(stage, folder, settings, workers or Workers())
+    while not run.finished():
+        run.advance()
+        tick(progress, check, int(1000 * min(run.share, 1.0)), 1000)
+    run.finish()
+    return stage.loss
 
 
-def _resume(loss: nn.Module, folder: Path) -> float:
-    if not (folder / "weights.safetensors").exists():
-        return 0.0
-    loss.load_state_dict(load_file(folder / "weights.safetensors"))
-    return float((folder / "share.txt").read_text())
+class _Run:
+    def __init__(self, stage: Stage, folder: Path, settings: TrainSettings, workers: Workers) -> None:
+        self.stage, self.folder, self.settings, self.workers = stage, folder, settings, workers
+        folder.mkdir(parents=True, exist_ok=True)
+        self.wrapped = workers.wrap(stage.loss, settings, stage.blocks)
+        self.optimizer = Optimizer(
+            stage.loss, settings.rate, settings.clip, settings.weight_decay, settings.optimizer
+        )
+        self.average = Average(stage.loss, settings.decay)
+        found = load_state(folder, stage.loss, self.average, self.optimizer)
+        self.step = self.started = found.get("step", 0)
+        spent = found.get("seconds", 0.0)
+        now = time.monotonic()
+        self.began, self.saved, self.pictured = now - spent, now, now
+        self.share = settings.share(self.step, spent)
+        self.records = Records(folder, self.step) if workers.main else None
+        self.sums = {key: torch.tensor(value, dtype=torch.float64) for key, value in found.get("sums", {}).items()}
+        self.counted = found.get("counted", 0)
+        if workers.main:
+            _write_json(folder / SETTINGS, {**settings.to_dict(), "processes": workers.count, **stage.metadata})
+
+    def finished(self) -> bool:
+        return self.share >= 1.0
+
+    def advance(self) -> None:
+        metrics = self._gradients()
+        metrics["norm"] = whole(self.optimizer.step(schedule(min(self.share, 1.0))))
+        self.average.update(self.stage.loss)
+        self.step += 1
+        for key, value in metrics.items():
+            self.sums[key] = self.sums.get(key, 0.0) + value.double()
+        self.counted += 1
+        if self.settings.seconds is None or self.step % 5 == 0:
+            self.share = self.workers.agree(self.settings.share(self.step, time.monotonic() - self.began))
+        if self.step % self.settings.report_every == 0:
+            self._report()
+        self._keep()
+
+    def _gradients(self) -> dict[str, Tensor]:
+        """Gradients of the whole batch of this step, in micro-batches; averaged metrics of this process."""
+        settings, workers = self.settings, self.workers
+        total, sums = settings.batch * settings.accumulate * workers.count, {}
+        for part in range(settings.accumulate):
+            first = (part * workers.count + workers.rank) * settings.batch
+            batch = self.stage.batches(self.step, slice(first, first + settings.batch), total)
+            with workers.accumulating(self.wrapped, part == settings.accumulate - 1):
+                with self._context(), workers.arithmetic(settings.precision):
+                    value, metrics = self.wrapped(**batch)
+                (value / settings.accumulate).backward()
+            for key, number in {"loss": value, **metrics}.items():
+                sums[key] = sums.get(key, 0.0) + number.detach() / settings.accumulate
+        return sums
+
+    def _context(self) -> AbstractContextManager:
+        return self.stage.context() if self.stage.context else nullcontext()
+
+    def _report(self) -> None:
+        row = {key: float(value) / self.counted for key, value in self.sums.items()}
+        self.sums, self.counted = {}, 0
+        if not all(torch.isfinite(torch.tensor(value)) for value in row.values()):
+            raise InputError(f"The loss is no longer finite at step {self.step}; lower --rate and start again.")
+        if self.step % self.settings.evaluate_every == 0:
+            row |= self._evaluated()
+        if self.records:
+            samples = self.step * self.settings.batch * self.settings.accumulate * self.workers.count
+            seconds = time.monotonic() - self.began
+            self.records.add(self.step, {"seconds": seconds, "samples": samples, **row})
+
+    def _evaluated(self) -> dict[str, float]:
+        alone = self.settings.parallel == "ddp" and not self.workers.main
+        if self.stage.evaluate is None or alone:
+            return {}
+        with self.average.applied(self.stage.loss) as module, self._context():
+            return {f"val_{key}": value for key, value in self.stage.evaluate(module).items()}
+
+    def _keep(self) -> None:
+        """Checkpoint and contact sheet, each when its time has come on the main process's clock."""
+        now = time.monotonic()
+        if self.step % 5 == 0 and self.workers.agree(now - self.saved) > self.settings.save_seconds:
+            self._save()
+            self.saved = now
+        every = self.settings.picture_seconds
+        if every and self.step % 5 == 0 and self.workers.agree(now - self.pictured) > every:
+            self._picture()
+            self.pictured = time.monotonic()
+
+    def _picture(self) -> None:
+        alone = self.settings.parallel == "ddp" and not self.workers.main
+        if self.stage.picture is None or alone:
+            return
+        with self.average.applied(self.stage.loss) as module:
+            self.stage.picture(module, self.folder / "sheets" / f"step-{self.step:06d}.png")
+
+    def _save(self) -> None:
+        sums = {key: float(value) for key, value in self.sums.items()}
+        spent = {"step": self.step, "seconds": time.monotonic() - self.began, "sums": sums, "counted": self.counted}
+        save_state(self.folder, self.stage.loss, self.average, self.optimizer, spent, self.workers)
+
+    def finish(self) -> None:
+        """Write the last checkpoint and figures, unless the budget was spent before, and put the average in place."""
+        if self.step > self.started:
+            self._save()
+            row = self._evaluated()
+            if self.records and row:
+                self.records.add(self.step, row)
+            if self.settings.picture_seconds:
+                self._picture()
+        if self.records:
+            self.records.close()
+        self.average.write(self.stage.loss)
+        self.workers.wait()
 
 
-def _checkpoint(folder: Path, loss: nn.Module, average: Average, share: float) -> None:
-    save_weights(folder / "average.safetensors", average.module, {})
-    save_weights(folder / "weights.safetensors", loss, {})
-    (folder / "share.txt").write_text(f"{share:.6f}")
+def _write_json(path: Path, values: dict) -> None:
+    with atomic_path(path) as temporary:
+        Path(temporary).write_text(json.dumps(values, indent=1, sort_keys=True), encoding="utf-8")
 
 
-def _report(folder: Path, row: dict[str, float]) -> None:
-    with open(folder / "log.csv", "a", newline="") as file:
-        csv.writer(file).writerow([f"{key}={value}" for key, value in row.items()])
+def load_average(path: Path, module: nn.Module) -> nn.Module:
+    """``module`` with the averaged weights of a stage's folder, ready for inference.
+
+    Raises InputError when the stage has not been trained.
+    """
+    if not (path / AVERAGE).exists():
+        raise InputError(f"{path / AVERAGE} is missing; train that stage first.")
+    module.load_state_dict(load_file(path / AVERAGE))
+    return module.eval()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
+
+from .workers import like
 
 EMBEDDING_NAMES = (
     "embeddings",
@@ -79,37 +80,62 @@ class Muon(torch.optim.Optimizer):
 
     def _step_shape(self, group: dict, shape: torch.Size, members: list[nn.Parameter]) -> None:
         gradients = torch.stack([parameter.grad for parameter in members])
-        state = self.state[members[0]]
-        buffer = state.setdefault("momentum", torch.zeros_like(gradients))
-        buffer.lerp_(gradients, 1.0 - group["momentum"])
-        update = orthogonalised(gradients.lerp(buffer, group["momentum"]))
+        for parameter in members:
+            self.state[parameter].setdefault("momentum", torch.zeros_like(parameter))
+        buffers = torch.stack([self.state[parameter]["momentum"] for parameter in members])
+        buffers.lerp_(gradients, 1.0 - group["momentum"])
+        update = orthogonalised(gradients.lerp(buffers, group["momentum"]))
         rate = group["lr"] * 0.2 * max(shape) ** 0.5
-        for parameter, change in zip(members, update):
+        for parameter, buffer, change in zip(members, buffers, update):
+            self.state[parameter]["momentum"].copy_(buffer)
             parameter.mul_(1.0 - group["lr"] * group["weight_decay"]).sub_(change, alpha=rate)
 
 
 class Optimizer:
-    """Muon on hidden matrices and AdamW on the rest, with one learning rate and gradient clipping."""
+    """AdamW, or Muon on hidden matrices and AdamW on the rest, with one learning rate and gradient clipping."""
 
-    def __init__(self, module: nn.Module, rate: float, clip: float = 1.0, weight_decay: float = 0.01):
+    def __init__(
+        self, module: nn.Module, rate: float, clip: float = 1.0, weight_decay: float = 0.01, kind: str = "muon"
+    ):
         hidden, rest = split_parameters(module)
         self.parameters = hidden + rest
         self.rate, self.clip = rate, clip
         self.parts: list[torch.optim.Optimizer] = []
-        if hidden:
+        adam = {"betas": (0.9, 0.99), "eps": 1e-8}
+        if hidden and kind == "muon":
             self.parts.append(Muon(hidden, lr=rate, weight_decay=weight_decay))
+        elif hidden:
+            self.parts.append(torch.optim.AdamW(hidden, lr=rate, weight_decay=weight_decay, **adam))
         if rest:
-            self.parts.append(torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.0))
+            self.parts.append(torch.optim.AdamW(rest, lr=rate, weight_decay=0.0, **adam))
 
-    def step(self, factor: float) -> float:
+    def step(self, factor: float) -> Tensor:
         """Apply the gradients at ``factor`` times the base rate, clear them and return their norm before clipping."""
-        norm = float(nn.utils.clip_grad_norm_(self.parameters, self.clip))
+        norm = nn.utils.clip_grad_norm_(self.parameters, self.clip)
         for part in self.parts:
             for group in part.param_groups:
                 group["lr"] = self.rate * factor
             part.step()
             part.zero_grad(set_to_none=True)
         return norm
+
+    def state(self, named: dict[str, nn.Parameter]) -> dict[str, Tensor]:
+        """Every state tensor as ``parameter name/state name``."""
+        found = {}
+        for name, parameter in named.items():
+            for part in self.parts:
+                for key, value in part.state.get(parameter, {}).items():
+                    found[f"{name}/{key}"] = value
+        return found
+
+    def restore(self, named: dict[str, nn.Parameter], stored: dict[str, Tensor]) -> None:
+        """Take back what :meth:`state` gave."""
+        owners = {id(p): part for part in self.parts for group in part.param_groups for p in group["params"]}
+        for key, value in stored.items():
+            name, kind = key.rsplit("/", 1)
+            parameter = named[name]
+            fits = value.shape == parameter.shape and kind != "step"
+            owners[id(parameter)].state[parameter][kind] = like(value, parameter) if fits else value
 
 
 def schedule(progress: float, warm_up: float = 0.03, floor: float = 0.02, hold: float = 0.4) -> float:
@@ -119,20 +145,3 @@ def schedule(progress: float, warm_up: float = 0.03, floor: float = 0.02, hold: 
     if progress < hold:
         return 1.0
     return floor + (1.0 - floor) * max(0.0, 1.0 - (progress - hold) / (1.0 - hold))
-
-
-class Average:
-    """Exponential moving average of a module's parameters, kept in a copy of the module."""
-
-    def __init__(self, module: nn.Module, decay: float):
-        self.module = copy.deepcopy(module).eval().requires_grad_(False)
-        self.decay, self.count = decay, 0
-
-    @torch.no_grad()
-    def update(self, module: nn.Module) -> None:
-        """Blend the current parameters in; early updates weigh more so that the start is forgotten."""
-        self.count += 1
-        decay = min(self.decay, (1 + self.count) / (10 + self.count))
-        mine: Iterable[torch.Tensor] = self.module.parameters()
-        for kept, new in zip(mine, module.parameters()):
-            kept.lerp_(new.detach(), 1.0 - decay)

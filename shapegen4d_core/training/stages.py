@@ -1,49 +1,75 @@
 """The stages in their order, from shards on disk to a model folder; every stage finds what the one before left.
 
-``run/anchors.safetensors``, ``run/vae``, ``run/latents.safetensors``, ``run/base``, ``run/adapter``.
+``run/anchors.safetensors``, ``run/vae``, ``run/latents.safetensors``, ``run/base``, ``run/adapter``. With the folder of
+a published model the first two trainings fall away: its autoencoder makes the latents, its denoiser is the frozen base.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from safetensors.numpy import load_file, save_file
+from torch import nn
 
 from ..data.shards import read_shards
-from ..data.slots import assign_slots, fit_anchors
+from ..data.slots import assign_slots
 from ..errors import InputError
-from ..models import PRESETS, ModelBundle, ModelConfig, build, save
+from ..models import PRESETS, ModelConfig, save
+from ..models.adapter import SpatioTemporalAdapter
+from ..models.config import ShapeVAEConfig
+from ..models.denoiser_blocks import DualBlock, SingleBlock
+from ..models.image_encoder import Layer
 from ..models.layers import attention_implementation
+from ..models.parts import PARTS
+from ..models.saving import save_part
 from ..models.shape_vae import ShapeVAE
+from ..models.vae_blocks import CrossBlock, SelfBlock
+from ..progress import Check, Progress
 from ..storage import atomic_path
-from .adapter import AdapterLoss, adapter_validation, train_adapter
-from .base import BaseLoss, base_validation, train_base
-from .latents import encode_clips
-from .loop import TrainSettings
-from .vae import VAELoss, train_vae, vae_validation
+from .adapter import AdapterLoss, adapter_batches, adapter_validation
+from .bank import FrameBank
+from .base import BaseLoss, base_batches, base_validation
+from .latents import encode_clips, independent_points
+from .loop import Stage, load_average, train
+from .networks import (
+    ANCHORS,
+    LATENTS,
+    finished_model,
+    fresh_adapter,
+    fresh_base,
+    read_anchors,
+    run_base_networks,
+    run_vae_network,
+)
+from .pictures import generation_sheet, reconstruction_sheet
+from .settings import TrainSettings
+from .vae import PointBank, VAELoss, vae_batches, vae_validation
+from .workers import Workers, recompute
 
-ANCHORS, LATENTS = "anchors.safetensors", "latents.safetensors"
-ANCHOR_CLIPS = 500
 ROWS_PER_SLOT = 2
-KEEP_ALL = 1_000_000
 DROP = 0.1
+BLOCKS = (DualBlock, SingleBlock, SelfBlock, CrossBlock, Layer)
 
 
-def read_anchors(folder: Path, data: dict[str, np.ndarray] | None = None, count: int = 0) -> np.ndarray:
-    """The slot anchors [N,3] of a run or model folder; made from ``data`` and written when they are missing."""
-    path = folder / ANCHORS
-    if not path.exists():
-        if data is None:
-            raise InputError(f"{path} is missing; train the autoencoder first.")
-        made = fit_anchors(data["aligned"][:ANCHOR_CLIPS], count)
-        folder.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as temporary:
-            save_file({"anchors": made}, temporary)
-    return load_file(path)["anchors"]
+@dataclass(frozen=True)
+class AdapterOptions:
+    """What the adapter stage may change: the ablations of the paper's Table 3 and clean context frames.
+
+    shared: one noise for all frames of a clip. clean: share of clips in which some frames are held clean. changes:
+    fields of the adapter's configuration, such as ``attention``. folder: name of the stage's folder in the run;
+    latents: file of the latents it learns from.
+    """
+
+    shared: bool = True
+    clean: float = 0.0
+    changes: dict = field(default_factory=dict)
+    folder: str = "adapter"
+    latents: str = LATENTS
 
 
 def slots_of(clips: dict[str, np.ndarray], anchors: np.ndarray) -> np.ndarray:
@@ -52,135 +78,150 @@ def slots_of(clips: dict[str, np.ndarray], anchors: np.ndarray) -> np.ndarray:
     return np.stack([assign_slots(aligned[:, :rows], anchors) for aligned in clips["aligned"]])
 
 
-def run_vae(data: Path, run: Path, settings: TrainSettings, batch: int, rank: int = 0, count: int = 1) -> None:
+def prefix_slots(clips: dict[str, np.ndarray], config: ShapeVAEConfig) -> np.ndarray:
+    """Rows [clips,N,1] of models whose latents have no order: the first N aligned points of each clip."""
+    count = config.num_latents // 2 if config.with_sharp_data else config.num_latents
+    for key in ("aligned", "aligned_sharp")[: 2 if config.with_sharp_data else 1]:
+        if clips[key].shape[2] < count:
+            raise InputError(
+                f"The shards hold {clips[key].shape[2]} {key} points and the model wants {count}; curate with more."
+            )
+    return np.tile(np.arange(count)[:, None], (len(clips["aligned"]), 1, 1))
+
+
+def run_vae(data: Path, run: Path, settings: TrainSettings, workers: Workers, **callbacks) -> None:
     """Train the autoencoder of the tiny preset on the shards in ``data``."""
     keys = ("surface", "aligned", "near", "uniform")
     clips, held_out = read_shards(data, "train", keys), read_shards(data, "test", keys)
     config = PRESETS["tiny"].vae
-    if rank == 0:
+    if workers.main:
         read_anchors(run, clips, config.num_latents)
-    _barrier(count)
+    workers.wait()
     anchors = read_anchors(run)
-    validation = vae_validation(held_out, slots_of(held_out, anchors), KEEP_ALL)
-    train_vae(clips, slots_of(clips, anchors), validation, run / "vae", config, settings, batch, rank, count)
+    torch.manual_seed(settings.seed)
+    loss = VAELoss(ShapeVAE(config))
+    stage = _stage(loss, settings, [loss])
+    bank = PointBank(clips, slots_of(clips, anchors), workers.device)
+    stage.batches = vae_batches(bank, config.embed_dim, settings.seed)
+    judged = PointBank({key: held_out[key][:32] for key in keys}, slots_of(held_out, anchors)[:32], workers.device)
+    stage.evaluate = vae_validation(judged)
+    stage.picture = partial(reconstruction_sheet, held_out["surface"][0], held_out["aligned"][0], judged.slots[0])
+    train(stage, run / "vae", settings, workers, **callbacks)
 
 
-def load_run_vae(run: Path) -> ShapeVAE:
-    """The averaged autoencoder of a run, ready for inference."""
-    loss = VAELoss(ShapeVAE(PRESETS["tiny"].vae))
-    _restore(loss, run / "vae")
-    return loss.vae.eval()
+def run_latents(
+    data: Path,
+    run: Path,
+    model: str | None = None,
+    queries: str = "aligned",
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+    check: Check | None = None,
+) -> None:
+    """Encode training and held-out clips; those of the tiny preset are scaled to unit deviation.
 
-
-def run_latents(data: Path, run: Path) -> None:
-    """Encode training and held-out clips; latents are scaled to unit deviation (``z_scale_factor``)."""
-    vae, anchors, arrays = load_run_vae(run), read_anchors(run), {}
+    ``queries`` "independent" chooses them anew in every frame (the paper's ablation) and writes another file.
+    """
+    vae, arrays = run_vae_network(run, model).to(device), {}
+    keys = ("surface", "aligned") + (("sharp", "aligned_sharp") if vae.config.with_sharp_data else ())
     for split in ("train", "test"):
-        clips = read_shards(data, split, ("surface", "aligned"))
-        arrays[split] = encode_clips(vae, clips, slots_of(clips, anchors), mirror=split == "train")
-    scale = 1.0 / float(arrays["train"].astype(np.float32).std())
-    arrays = {key: (value.astype(np.float32) * scale).astype(np.float16) for key, value in arrays.items()}
-    with atomic_path(run / LATENTS) as temporary:
+        clips = read_shards(data, split, keys)
+        if queries == "independent":
+            anchors = read_anchors(run)
+            picked = [np.stack(list(independent_points(rows, anchors, i))) for i, rows in enumerate(clips["surface"])]
+            clips["aligned"], slots = np.stack(picked), np.tile(np.arange(len(anchors))[:, None], (len(picked), 1, 1))
+        else:
+            slots = slots_of(clips, read_anchors(run)) if model is None else prefix_slots(clips, vae.config)
+        arrays[split] = encode_clips(vae, clips, slots, mirror=split == "train", progress=progress, check=check)
+    scale = 1.0
+    if model is None:
+        known = run / LATENTS
+        scale = 1.0 / float(arrays["train"].astype(np.float32).std())
+        scale = float(load_file(known)["scale"][0]) if queries == "independent" and known.exists() else scale
+        arrays = {key: (value.astype(np.float32) * scale).astype(np.float16) for key, value in arrays.items()}
+    run.mkdir(parents=True, exist_ok=True)
+    with atomic_path(run / (LATENTS if queries == "aligned" else f"{queries}_{LATENTS}")) as temporary:
         save_file({**arrays, "scale": np.array([scale], dtype=np.float32)}, temporary)
 
 
-def _pictures(data: Path, run: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    latents = load_file(run / LATENTS)
-    clips = len(latents["train"]) // 2
-    rgba = read_shards(data, "train", ("rgba",))["rgba"][:clips]
-    return rgba, latents["train"], read_shards(data, "test", ("rgba",))["rgba"], latents["test"]
-
-
-def new_base() -> BaseLoss:
-    """Image encoder and denoiser of the tiny preset with fresh weights; blocks start as the identity."""
-    config = PRESETS["tiny"]
-    fresh = replace(config, denoiser=replace(config.denoiser, identity_init=True))
-    model = build(fresh, parts=("image_encoder", "denoiser"))
-    return BaseLoss(model.image_encoder, model.denoiser)
-
-
-def run_base(data: Path, run: Path, settings: TrainSettings, batch: int, rank: int = 0, count: int = 1) -> None:
-    """Train the image encoder and the base denoiser of the tiny preset."""
-    rgba, latents, test_rgba, test_latents = _pictures(data, run)
-    torch.manual_seed(settings.seed)
-    loss, config = new_base(), PRESETS["tiny"]
-    validation = base_validation(test_rgba, test_latents)
-    with attention_implementation("explicit"):
-        train_base(
-            rgba,
-            latents,
-            loss.encoder,
-            loss.denoiser,
-            validation,
-            run / "base",
-            settings,
-            config.train_time_shift,
-            DROP,
-            batch,
-            rank,
-            count,
-        )
-
-
-def load_run_base(run: Path) -> BaseLoss:
-    """The averaged image encoder and base denoiser of a run."""
-    loss = new_base()
-    _restore(loss, run / "base")
-    return loss.eval()
-
-
-def run_adapter(data: Path, run: Path, settings: TrainSettings, batch: int, rank: int = 0, count: int = 1) -> None:
-    """Train the adapter of the tiny preset, base and image encoder frozen."""
-    rgba, latents, test_rgba, test_latents = _pictures(data, run)
-    torch.manual_seed(settings.seed)
-    base, config = load_run_base(run), PRESETS["tiny"]
-    adapter = build(config, parts=("adapter",)).adapter
-    validation = adapter_validation(test_rgba, test_latents)
-    train_adapter(
-        rgba,
-        latents,
-        adapter,
-        base.encoder,
-        base.denoiser,
-        run / "adapter",
-        settings,
-        config.train_time_shift,
-        DROP,
-        True,
-        batch,
-        rank,
-        count,
-        validation,
+def _banks(data: Path, latents: Path, config: ModelConfig, device: torch.device) -> tuple[FrameBank, FrameBank]:
+    """Training and held-out pictures with their latents."""
+    if not latents.exists():
+        raise InputError(f"{latents} is missing; run the latents stage first.")
+    encoded = load_file(latents)
+    return tuple(
+        FrameBank(read_shards(data, split, ("rgba",))["rgba"], encoded[split], config.image_encoder, device)
+        for split in ("train", "test")
     )
 
 
-def run_export(run: Path, folder: Path) -> ModelConfig:
-    """Write the trained networks, and the anchors, as a model folder in float16; returns its configuration."""
-    base, vae = load_run_base(run), load_run_vae(run)
-    scale = float(load_file(run / LATENTS)["scale"][0])
-    vae.config = replace(vae.config, z_scale_factor=scale)
-    denoiser = base.denoiser
-    denoiser.config = replace(denoiser.config, identity_init=False)
-    preset = PRESETS["tiny"]
-    config = replace(preset, vae=vae.config, denoiser=denoiser.config, adapter=None)
-    model = ModelBundle(config, image_encoder=base.encoder, vae=vae, denoiser=denoiser)
-    if (run / "adapter" / "average.safetensors").exists():
-        loss = AdapterLoss(build(preset, parts=("adapter",)).adapter, base.encoder, denoiser)
-        _restore(loss, run / "adapter")
-        model = replace(model, adapter=loss.adapter, config=replace(config, adapter=loss.adapter.config))
-    save(model, folder)
+def run_base(data: Path, run: Path, settings: TrainSettings, workers: Workers, **callbacks) -> None:
+    """Train the image encoder and the base denoiser of the tiny preset."""
+    config = PRESETS["tiny"]
+    bank, held_out = _banks(data, run / LATENTS, config, workers.device)
+    torch.manual_seed(settings.seed)
+    loss = fresh_base()
+    stage = _stage(loss, settings, [loss])
+    stage.batches = base_batches(bank, config.train_time_shift, DROP, settings.seed)
+    stage.evaluate = base_validation(held_out)
+    stage.picture = partial(generation_sheet, run, held_out)
+    train(stage, run / "base", settings, workers, **callbacks)
+
+
+def run_adapter(
+    data: Path,
+    run: Path,
+    settings: TrainSettings,
+    workers: Workers,
+    model: str | None = None,
+    options: AdapterOptions | None = None,
+    **callbacks,
+) -> None:
+    """Train the adapter of the tiny preset, or of the published ``model``, its base and image encoder frozen."""
+    options = options or AdapterOptions()
+    base, config = run_base_networks(run, model)
+    bank, held_out = _banks(data, run / options.latents, config, workers.device)
+    half = settings.precision == "bf16" and workers.device.type == "cuda"
+    base.to(device=workers.device, dtype=torch.bfloat16 if half and model is not None else None)
+    torch.manual_seed(settings.seed)
+    adapter = fresh_adapter(config, {**options.changes, "frames": bank.frames})
+    loss = AdapterLoss(adapter, base.encoder, base.denoiser)
+    stage = _stage(loss, settings, [adapter, base.denoiser])
+    stage.metadata["options"] = asdict(options)
+    stage.batches = adapter_batches(bank, config.train_time_shift, DROP, options.shared, options.clean, settings.seed)
+    stage.evaluate = adapter_validation(held_out)
+    stage.picture = partial(generation_sheet, run, held_out) if model is None else None
+    train(stage, run / options.folder, settings, workers, **callbacks)
+
+
+def _stage(loss: nn.Module, settings: TrainSettings, recomputed: list[nn.Module]) -> Stage:
+    """A stage without data: blocks for sharding and checkpointing, and the faster attention on a CPU."""
+    if settings.checkpointing:
+        recompute(recomputed, BLOCKS)
+    on_cpu = partial(attention_implementation, "explicit")
+    return Stage(loss, batches=None, blocks=BLOCKS, context=None if torch.cuda.is_available() else on_cpu)
+
+
+def run_export(run: Path, folder: Path, model: str | None = None) -> ModelConfig | None:
+    """Write the trained networks as a model folder in float16, with the anchors of the tiny preset.
+
+    With a published ``model`` only ``spatiotemporal.safetensors`` is written, to be put beside its folders.
+    """
+    if model is not None:
+        base, config = run_base_networks(run, model)
+        save_part(PARTS["adapter"], _trained_adapter(run, config, base), folder, torch.float16)
+        return None
+    base, config = run_base_networks(run)
+    trained = (run / "adapter" / "average.safetensors").exists()
+    bundle = finished_model(run, _trained_adapter(run, config, base) if trained else None)
+    save(bundle, folder)
     with atomic_path(folder / ANCHORS) as temporary:
         save_file({"anchors": read_anchors(run)}, temporary)
-    return model.config
+    return bundle.config
 
 
-def _restore(loss: torch.nn.Module, folder: Path) -> None:
-    path = folder / "average.safetensors"
-    if not path.exists():
-        raise InputError(f"{path} is missing; train that stage first.")
-    loss.load_state_dict({key: torch.from_numpy(value) for key, value in load_file(path).items()})
-
-
-def _barrier(count: int) -> None:
-    if count > 1:
-        dist.barrier()
+def _trained_adapter(run: Path, config: ModelConfig, base: BaseLoss) -> SpatioTemporalAdapter:
+    folder = "adapter"
+    options = json.loads((run / folder / "settings.json").read_text(encoding="utf-8"))["options"]
+    adapter = fresh_adapter(config, options["changes"])
+    return load_average(run / folder, AdapterLoss(adapter, base.encoder, base.denoiser)).adapter

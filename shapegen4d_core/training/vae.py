@@ -1,17 +1,20 @@
-"""Stage 1: the shape autoencoder on frames of animated shapes, with temporally aligned query points (paper 3.1)."""
+"""The shape autoencoder on frames of animated shapes, with temporally aligned query points (paper 3.1)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..models.config import ShapeVAEConfig
 from ..models.shape_vae import ShapeVAE
-from .loop import TrainSettings, train
+from .bank import resident
+from .draws import generator
+from .loop import Batches
+
+STAGE = 0
+SAMPLE_KEYS = ("near", "uniform")
 
 
 class VAELoss(nn.Module):
@@ -35,54 +38,73 @@ class VAELoss(nn.Module):
         }
 
 
-def mirrored(values: np.ndarray, flip: np.ndarray, normals: bool = False) -> np.ndarray:
-    """Copy of ``values [F,P,3+]`` with x negated (and the normal's x) in the frames where ``flip [F]`` is -1."""
-    values = values.astype(np.float32)
+def mirrored(values: Tensor, flip: Tensor, normals: bool = False) -> Tensor:
+    """``values [F,P,3+]`` as float32 with x negated (and the normal's x) in the frames where ``flip [F]`` is -1."""
+    values = values.float().clone()
     values[..., 0] *= flip[:, None]
     if normals:
         values[..., 3] *= flip[:, None]
     return values
 
 
+class PointBank:
+    """Clouds, query points and field samples of a data set on one device; ``slots [clips,N,K]`` are query rows."""
+
+    def __init__(self, clips: dict[str, np.ndarray], slots: np.ndarray, device: torch.device | str = "cpu") -> None:
+        self.device = torch.device(device)
+        self.arrays = {key: resident(clips[key], device) for key in ("surface", "aligned", *SAMPLE_KEYS)}
+        self.slots = slots
+        self.clips, self.frames = clips["surface"].shape[:2]
+
+    def frames_of(self, key: str, clip: np.ndarray, frame: np.ndarray, rows: np.ndarray | None = None) -> Tensor:
+        """Points [F,P,C] of frames; ``rows`` are shared [P] or one set per frame [F,P]."""
+        array = self.arrays[key]
+        clip, frame = (torch.from_numpy(index).to(array.device) for index in (clip, frame))
+        if rows is None:
+            return array[clip, frame].to(self.device)
+        rows = torch.from_numpy(rows).to(array.device)
+        rows = rows[None] if rows.ndim == 1 else rows
+        return array[clip[:, None], frame[:, None], rows].to(self.device)
+
+
 def vae_batches(
-    clips: dict[str, np.ndarray],
-    slots: np.ndarray,
-    config: ShapeVAEConfig,
-    batch: int,
-    rng: np.random.Generator,
-    points: int = 640,
-    near: int = 384,
-    volume: int = 192,
-) -> Iterator[dict[str, Tensor]]:
-    """Endless batches of random frames, half of them mirrored; ``slots [clips,N,K]`` are candidate query rows."""
-    count, frames = clips["surface"].shape[:2]
-    while True:
-        clip, frame = rng.integers(0, count, batch), rng.integers(0, frames, batch)
-        flip = rng.choice([-1.0, 1.0], batch).astype(np.float32)
-        pick = np.take_along_axis(slots[clip], rng.integers(0, slots.shape[2], (batch, slots.shape[1], 1)), 2)[..., 0]
-        cloud = np.sort(rng.permutation(clips["surface"].shape[2])[:points])
-        rows = [np.sort(rng.permutation(clips[key].shape[2])[:n]) for key, n in (("near", near), ("uniform", volume))]
-        samples = np.concatenate([clips["near"][clip, frame][:, rows[0]], clips["uniform"][clip, frame][:, rows[1]]], 1)
-        arrays = {
-            "surface": mirrored(clips["surface"][clip, frame][:, cloud], flip, normals=True),
-            "query": mirrored(
-                np.take_along_axis(clips["aligned"][clip, frame], pick[..., None], 1), flip, normals=True
-            ),
-            "samples": mirrored(samples, flip),
-            "noise": rng.standard_normal((batch, pick.shape[1], config.embed_dim), dtype=np.float32),
+    bank: PointBank, channels: int, seed: int = 0, points: int = 640, near: int = 384, volume: int = 192
+) -> Batches:
+    """Batches of random frames, half of them mirrored; ``channels`` is the width C of a latent."""
+
+    def batch(step: int, rows: slice, total: int) -> dict[str, Tensor]:
+        rng = generator(seed, STAGE, step)
+        clip, frame = rng.integers(0, bank.clips, total), rng.integers(0, bank.frames, total)
+        flip = rng.choice([-1.0, 1.0], total).astype(np.float32)[rows]
+        count, candidates = bank.slots.shape[1:]
+        choice = rng.integers(0, candidates, (total, count, 1))[rows]
+        noise = rng.standard_normal((total, count, channels), dtype=np.float32)[rows]
+        cloud, *some = (
+            np.sort(rng.permutation(bank.arrays[key].shape[2])[:n])
+            for key, n in (("surface", points), ("near", near), ("uniform", volume))
+        )
+        clip, frame = clip[rows], frame[rows]
+        query = np.take_along_axis(bank.slots[clip], choice, 2)[..., 0]
+        sign = torch.from_numpy(flip).to(bank.device)
+        samples = [bank.frames_of(key, clip, frame, pick) for key, pick in zip(SAMPLE_KEYS, some)]
+        return {
+            "surface": mirrored(bank.frames_of("surface", clip, frame, cloud), sign, normals=True),
+            "query": mirrored(bank.frames_of("aligned", clip, frame, query), sign, normals=True),
+            "samples": mirrored(torch.cat(samples, dim=1), sign),
+            "noise": torch.from_numpy(noise).to(bank.device),
         }
-        yield {key: torch.from_numpy(value) for key, value in arrays.items()}
+
+    return batch
 
 
-def vae_validation(clips: dict[str, np.ndarray], slots: np.ndarray, limit: int = 32):
-    """A function that measures occupancy IoU on uniform points and near-surface sign accuracy of an averaged loss."""
-    clip = np.arange(len(slots))[:limit]
-    frame = clip % clips["surface"].shape[1]
-    query = np.take_along_axis(clips["aligned"][clip, frame], slots[clip][:, :, :1], 1).astype(np.float32)
-    arrays = [query] + [clips[k][clip, frame].astype(np.float32) for k in ("surface", "near", "uniform")]
-    query, surface, near, uniform = (torch.from_numpy(a) for a in arrays)
+def vae_validation(bank: PointBank, limit: int = 32) -> Callable[[VAELoss], dict[str, float]]:
+    """A function that measures occupancy IoU on uniform points and near-surface sign accuracy."""
+    clip = np.arange(min(limit, bank.clips))
+    frame = clip % bank.frames
+    query = bank.frames_of("aligned", clip, frame, bank.slots[clip][:, :, 0]).float()
+    surface, near, uniform = (bank.frames_of(k, clip, frame).float() for k in ("surface", *SAMPLE_KEYS))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def evaluate(loss: VAELoss) -> dict[str, float]:
         vae = loss.vae
         features = vae.decode(vae.encode(surface[:, :1024], query=query).mode())
@@ -92,22 +114,3 @@ def vae_validation(clips: dict[str, np.ndarray], slots: np.ndarray, limit: int =
         return {"iou": float(iou.mean()), "sign": float(sign.float().mean())}
 
     return evaluate
-
-
-def train_vae(
-    clips: dict[str, np.ndarray],
-    slots: np.ndarray,
-    validation,
-    folder: Path,
-    config: ShapeVAEConfig,
-    settings: TrainSettings,
-    batch: int = 16,
-    rank: int = 0,
-    count: int = 1,
-) -> ShapeVAE:
-    """Train the autoencoder and return its averaged weights; ``batch`` frames per process and step."""
-    torch.manual_seed(settings.seed)
-    loss = VAELoss(ShapeVAE(config))
-    rng = np.random.default_rng([settings.seed, rank])
-    averaged = train(loss, vae_batches(clips, slots, config, batch, rng), folder, settings, rank, count, validation)
-    return averaged.vae

@@ -1,53 +1,23 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 
-from shapegen4d_core.models import PRESETS, AdapterConfig, build
+from shapegen4d_core.errors import InputError
+from shapegen4d_core.models import build
 from shapegen4d_core.models.shape_vae import ShapeVAE
-from shapegen4d_core.training.adapter import AdapterLoss, adapter_batches, train_adapter
-from shapegen4d_core.training.base import BaseLoss, base_batches, data_error, noise_levels, recoloured, to_pixels
-from shapegen4d_core.training.loop import TrainSettings
-from shapegen4d_core.training.vae import VAELoss, mirrored, vae_batches
+from shapegen4d_core.training.adapter import AdapterLoss, adapter_batches
+from shapegen4d_core.training.bank import FrameBank, network_pixels
+from shapegen4d_core.training.base import BaseLoss, base_batches, data_error
+from shapegen4d_core.training.draws import clean_frames, noise_levels
+from shapegen4d_core.training.vae import PointBank, VAELoss, mirrored, vae_batches
 
 SIZE, FRAMES, CLIPS, SLOTS = 28, 3, 4, 8
+ALL = slice(None)
 
 
-@pytest.fixture(scope="module")
-def config():
-    tiny = PRESETS["tiny"]
-    denoiser = replace(
-        tiny.denoiser,
-        width=32,
-        layers=1,
-        num_single_layers=2,
-        num_heads=2,
-        condition_dim=32,
-        visual_condition_dim=32,
-        slot_count=SLOTS,
-    )
-    return replace(
-        tiny,
-        image_encoder=replace(
-            tiny.image_encoder,
-            hidden_size=32,
-            num_hidden_layers=1,
-            num_attention_heads=2,
-            image_size=SIZE,
-            table_size=SIZE,
-        ),
-        vae=replace(tiny.vae, width=32, heads=2, num_latents=SLOTS, num_encoder_layers=1, num_decoder_layers=1),
-        denoiser=denoiser,
-        adapter=AdapterConfig.for_denoiser(denoiser, every=2, frames=FRAMES),
-    )
-
-
-@pytest.fixture(scope="module")
-def data():
-    rng = np.random.default_rng(0)
-    rgba = rng.integers(0, 255, (CLIPS, FRAMES, SIZE, SIZE, 4), dtype=np.uint8)
-    return rgba, rng.standard_normal((2 * CLIPS, FRAMES, SLOTS, 8)).astype(np.float16)
+@pytest.fixture
+def bank(config, data):
+    return FrameBank(*data, config.image_encoder)
 
 
 def test_data_error_is_the_published_error_of_the_data_estimate():
@@ -65,51 +35,89 @@ def test_noise_levels_move_towards_noise_with_the_shift():
     assert np.allclose(moved, 4 * plain / (1 + 3 * plain), atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "frames, chance, share", [(8, 0.0, 0.0), (8, 1.0, 1.0), (8, 0.5, 0.5), (2, 1.0, 1.0), (1, 1.0, 0.0)]
+)
+def test_clean_frames_never_cover_a_clip(frames, chance, share):
+    mask = clean_frames(4000, frames, chance, np.random.default_rng(0))
+    assert mask.any(1).mean() == pytest.approx(share, abs=0.03)
+    assert not mask.all(1).any() and mask.sum(1).max() <= max(1, frames // 2)
+
+
 def test_mirroring_flips_positions_and_normals_of_chosen_frames_only():
-    values = np.arange(12, dtype=np.float16).reshape(2, 1, 6) + 1
-    flipped = mirrored(values, np.array([-1.0, 1.0], dtype=np.float32), normals=True)
-    assert flipped[0, 0].tolist() == [-1, 2, 3, -4, 5, 6] and np.array_equal(flipped[1], values[1])
+    values = torch.arange(12, dtype=torch.float16).reshape(2, 1, 6) + 1
+    flipped = mirrored(values, torch.tensor([-1.0, 1.0]), normals=True)
+    assert flipped[0, 0].tolist() == [-1, 2, 3, -4, 5, 6] and torch.equal(flipped[1], values[1].float())
 
 
-def test_recolouring_keeps_alpha_and_premultiplies(data):
-    pixels = recoloured(data[0][0], np.random.default_rng(1))
-    alpha = data[0][0][..., 3].astype(np.float32) / 255
-    assert np.allclose((pixels[:, 3] + 1) / 2, alpha, atol=1e-6)
-    assert np.all((pixels[:, :3] + 1) / 2 <= alpha[:, None] + 1e-6)
-    exact = to_pixels(np.ones((1, 2, 2, 3), np.float32), np.full((1, 2, 2, 1), 0.25, np.float32))
-    assert np.allclose(exact, -0.5)
+def test_recolouring_keeps_alpha_and_premultiplies(config, data):
+    rgba = torch.from_numpy(data[0][0])
+    order = torch.tensor([[2, 0, 1]]).expand(FRAMES, 3)
+    gain = torch.tensor([[1.0, 0.5, 0.25]]).expand(FRAMES, 3)
+    pixels = (network_pixels(rgba, config.image_encoder, (order, gain)) + 1) / 2
+    values = rgba.float() / 255
+    expected = values[..., [2, 0, 1]] * torch.tensor([1.0, 0.5, 0.25]) * values[..., 3:]
+    assert torch.allclose(pixels[:, :3].permute(0, 2, 3, 1), expected, atol=1e-6)
+    assert torch.allclose(pixels[:, 3], values[..., 3], atol=1e-6)
 
 
-def test_mirrored_batches_pair_the_flipped_picture_with_the_mirrored_latents(data):
+def test_three_channel_encoders_see_the_object_on_white(config):
+    from shapegen4d_core.models import ImageEncoderConfig
+
+    rgba = torch.tensor([[[[255, 0, 0, 255], [0, 0, 0, 0]]]], dtype=torch.uint8)
+    published = ImageEncoderConfig()
+    pixels = network_pixels(rgba, published)
+    back = pixels * torch.tensor(published.std)[:, None, None] + torch.tensor(published.mean)[:, None, None]
+    assert torch.allclose(back[0, :, 0].T, torch.tensor([[1.0, 0, 0], [1, 1, 1]]), atol=1e-6)
+
+
+def test_mirrored_batches_pair_the_flipped_picture_with_the_mirrored_latents(config, data):
     rgba, latents = data
     plain = np.zeros_like(rgba)
     plain[..., : SIZE // 2, :] = 255  # only the left half is there
     marks = latents.copy()
     marks[:CLIPS], marks[CLIPS:] = 0.0, 1.0
-    batch = next(base_batches(plain, marks, 64, 1.0, 0.0, np.random.default_rng(0)))
+    batch = base_batches(FrameBank(plain, marks, config.image_encoder), 1.0, 0.0)(0, ALL, 64)
     left = batch["pixels"][:, 3, :, 0] > 0
     is_plain = batch["latents"][:, 0, 0] == 0
     assert torch.equal(left.all(dim=1), is_plain) and 10 < int(is_plain.sum()) < 54
 
 
-def test_vae_loss_trains(config):
-    rng = np.random.default_rng(0)
+@pytest.mark.parametrize("make", [base_batches, adapter_batches])
+def test_a_batch_is_the_same_however_many_processes_share_it(bank, make):
+    batches = make(bank, 4.0, 0.1, seed=3)
+    whole = batches(7, slice(0, 6), 6)
+    parts = [batches(7, slice(first, first + 2), 6) for first in (0, 2, 4)]
+    for key, value in whole.items():
+        assert torch.equal(value, torch.cat([part[key] for part in parts])), key
+    assert not torch.equal(batches(8, slice(0, 6), 6)["noise"], whole["noise"])
+
+
+def ball_clips(rng):
     direction = rng.normal(size=(CLIPS, FRAMES, 128, 3))
     points = 0.6 * direction / np.linalg.norm(direction, axis=-1, keepdims=True)
     where = rng.uniform(-1, 1, (CLIPS, FRAMES, 128, 3))
     field = ((0.6 - np.linalg.norm(where, axis=-1, keepdims=True)) / 0.1).clip(-1, 1)
-    clips = {
-        "surface": np.concatenate([points, points / 0.6], -1),
-        "aligned": np.concatenate([points, points / 0.6], -1),
-    }
-    clips |= {key: np.concatenate([where, field], -1) for key in ("near", "uniform")}
+    cloud = np.concatenate([points, points / 0.6], -1).astype(np.float16)
+    samples = np.concatenate([where, field], -1).astype(np.float16)
     slots = np.tile(np.arange(2 * SLOTS).reshape(SLOTS, 2), (CLIPS, 1, 1))
+    return PointBank({"surface": cloud, "aligned": cloud, "near": samples, "uniform": samples}, slots)
+
+
+def test_vae_batches_are_the_same_however_many_processes_share_them():
+    batches = vae_batches(ball_clips(np.random.default_rng(0)), 8, points=16, near=8, volume=8)
+    whole = batches(2, slice(0, 4), 4)
+    parts = [batches(2, slice(first, first + 2), 4) for first in (0, 2)]
+    assert all(torch.equal(value, torch.cat([part[key] for part in parts])) for key, value in whole.items())
+
+
+def test_vae_loss_trains(config):
+    batches = vae_batches(ball_clips(np.random.default_rng(0)), config.vae.embed_dim, points=64, near=32, volume=32)
     torch.manual_seed(0)
     loss = VAELoss(ShapeVAE(config.vae))
-    batches = vae_batches(clips, slots, config.vae, 4, rng, points=64, near=32, volume=32)
     optimizer, errors = torch.optim.Adam(loss.parameters(), lr=3e-3), []
-    for _ in range(30):
-        value, metrics = loss(**next(batches))
+    for step in range(30):
+        value, metrics = loss(**batches(step, slice(0, 4), 4))
         value.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -117,11 +125,11 @@ def test_vae_loss_trains(config):
     assert errors[-1] < 0.7 * errors[0]
 
 
-def test_dropped_pictures_do_not_reach_the_base(config, data):
+def test_dropped_pictures_do_not_reach_the_base(config, bank):
     torch.manual_seed(0)
     model = build(config, parts=("image_encoder", "denoiser"))
     loss = BaseLoss(model.image_encoder, model.denoiser)
-    batch = next(base_batches(*data, 4, 4.0, 0.0, np.random.default_rng(0)))
+    batch = base_batches(bank, 4.0, 0.0)(0, slice(0, 4), 4)
     batch["keep"] = torch.zeros(4)
     first, _ = loss(**batch)
     second, _ = loss(**{**batch, "pixels": torch.randn_like(batch["pixels"])})
@@ -129,41 +137,50 @@ def test_dropped_pictures_do_not_reach_the_base(config, data):
     assert first.item() == second.item() != kept.item()
 
 
-def test_adapter_training_changes_the_adapter_alone_and_resumes(config, data, tmp_path):
-    torch.manual_seed(0)
-    model = build(config)
-    before = {k: v.clone() for k, v in model.denoiser.state_dict().items()}
-    start = {k: v.clone() for k, v in model.adapter.state_dict().items()}
-    settings = TrainSettings(seconds=60, steps=3, rate=0.01, report_every=1)
-    networks = (model.adapter, model.image_encoder, model.denoiser)
-    averaged = train_adapter(*data, *networks, tmp_path, settings, batch=2)
-    assert all(torch.equal(v, before[k]) for k, v in model.denoiser.state_dict().items())
-    assert any(not torch.equal(v, start[k]) for k, v in averaged.state_dict().items())
-    assert len((tmp_path / "log.csv").read_text().splitlines()) == 3
-    assert not list(tmp_path.glob("*.tmp"))
-    fresh = build(config, parts=("adapter",)).adapter
-    again = train_adapter(*data, fresh, *networks[1:], tmp_path, settings, batch=2)
-    assert all(torch.equal(v, averaged.state_dict()[k]) for k, v in again.state_dict().items())
-
-
 @pytest.mark.parametrize("shared", [True, False])
-def test_adapter_batches_share_noise_when_asked(data, shared):
-    batch = next(adapter_batches(*data, 2, 4.0, 0.0, shared, np.random.default_rng(0)))
+def test_adapter_batches_share_noise_when_asked(bank, shared):
+    batch = adapter_batches(bank, 4.0, 0.0, shared)(0, slice(0, 2), 2)
     assert batch["noise"].shape == (2, 1 if shared else FRAMES, SLOTS, 8)
-    assert batch["sigma"].shape == (2,) and batch["pixels"].shape == (2, FRAMES, 4, SIZE, SIZE)
+    assert batch["sigma"].shape == (2, FRAMES) and batch["pixels"].shape == (2, FRAMES, 4, SIZE, SIZE)
+    assert torch.equal(batch["sigma"], batch["sigma"][:, :1].expand_as(batch["sigma"]))
 
 
-def test_fresh_adapter_loss_equals_the_base_loss(config, data):
+def test_fresh_adapter_loss_equals_the_base_loss(config, bank):
     torch.manual_seed(0)
     model = build(config)
-    batch = next(adapter_batches(*data, 2, 4.0, 0.0, True, np.random.default_rng(0)))
+    batch = adapter_batches(bank, 4.0, 0.0)(0, slice(0, 2), 2)
     value, _ = AdapterLoss(model.adapter, model.image_encoder, model.denoiser)(**batch)
     flat = {
         "pixels": batch["pixels"].flatten(0, 1),
         "latents": batch["latents"].flatten(0, 1),
         "noise": batch["noise"].expand_as(batch["latents"]).flatten(0, 1),
-        "sigma": batch["sigma"].repeat_interleave(FRAMES),
+        "sigma": batch["sigma"].flatten(),
         "keep": batch["keep"].repeat_interleave(FRAMES),
     }
     base, _ = BaseLoss(model.image_encoder, model.denoiser)(**flat)
-    assert float(value) == pytest.approx(float(base), rel=1e-6)
+    assert float(value.detach()) == pytest.approx(float(base.detach()), rel=1e-6)
+
+
+def test_clean_frames_are_seen_but_carry_no_error(config, bank):
+    torch.manual_seed(0)
+    model = build(config)
+    for parameter in model.adapter.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    loss = AdapterLoss(model.adapter, model.image_encoder, model.denoiser)
+    batch = adapter_batches(bank, 4.0, 0.0, clean=1.0, seed=1)(0, slice(0, 2), 2)
+    held = batch["sigma"] == 0
+    assert held.any(1).all() and not held.all(1).any()
+    moved = batch["latents"] + 0.5 * held[..., None, None]
+    changed = ({"latents": moved}, {"sigma": torch.zeros_like(batch["sigma"])})
+    with torch.no_grad():
+        first, other, nothing = (float(loss(**{**batch, **change})[0]) for change in ({}, *changed))
+    assert other != first, "noisy frames see the clean ones"
+    assert nothing == 0.0
+
+
+def test_pictures_of_another_size_or_count_are_refused(config, data):
+    rgba, latents = data
+    with pytest.raises(InputError, match="--image-size 28"):
+        FrameBank(rgba[:, :, :14, :14], latents, config.image_encoder)
+    with pytest.raises(InputError, match="latents stage"):
+        FrameBank(rgba, latents[:3], config.image_encoder)

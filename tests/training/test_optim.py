@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from shapegen4d_core.training.optim import Average, Muon, Optimizer, orthogonalised, schedule, split_parameters
+from shapegen4d_core.training.average import Average
+from shapegen4d_core.training.optim import Muon, Optimizer, orthogonalised, schedule, split_parameters
 
 
 @pytest.mark.parametrize("shape", [(3, 16, 48), (3, 48, 16), (2, 24, 40)])
@@ -64,5 +65,15 @@ def test_average_follows_and_forgets_the_start():
             parameter.fill_(5.0)
     for _ in range(100):
         average.update(module)
-    assert torch.allclose(average.module.weight, torch.full((2, 2), 5.0), atol=1e-3)
-    assert not average.module.weight.requires_grad
+    assert torch.allclose(average.values["weight"], torch.full((2, 2), 5.0), atol=1e-3)
+
+
+def test_applied_averages_leave_the_own_weights_as_they_were():
+    module = nn.Linear(2, 2)
+    average = Average(module, 0.9)
+    with torch.no_grad():
+        module.weight.add_(1.0)
+    own = module.weight.detach().clone()
+    with average.applied(module) as shown:
+        assert torch.equal(shown.weight, average.values["weight"]) and not shown.training
+    assert torch.equal(module.weight, own) and module.training

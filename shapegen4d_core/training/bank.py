@@ -1,0 +1,86 @@
+"""Pictures and latents of a data set on one device, and batches of them as the networks take them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from ..models.config import ImageEncoderConfig
+
+RESIDENT_BYTES = 24 * 2**30
+"""Data sets up to this size live on the GPU; larger ones stay in main memory and travel batch by batch."""
+
+
+def resident(array: np.ndarray, device: torch.device | str) -> Tensor:
+    """``array`` as a tensor on the device if it fits there for good, else on the CPU (sharing its memory)."""
+    tensor = torch.from_numpy(array)
+    return tensor.to(device) if torch.device(device).type != "cpu" and array.nbytes <= RESIDENT_BYTES else tensor
+
+
+def network_pixels(rgba: Tensor, config: ImageEncoderConfig, change: tuple[Tensor, Tensor] | None = None) -> Tensor:
+    """Pictures [F,S,S,4] uint8 (straight alpha) as network input [F,C,S,S] float32.
+
+    Four channels: premultiplied RGBA; three: over white. ``change``: channel order [F,3] and gain [F,3] of the colour.
+    """
+    values = rgba.float() / 255.0
+    colour, alpha = values[..., :3], values[..., 3:]
+    if change is not None:
+        order, gain = change
+        colour = colour.gather(3, order[:, None, None, :].expand_as(colour))
+        colour = (colour * gain[:, None, None, :]).clamp(0.0, 1.0)
+    if config.in_channels == 4:
+        pixels = torch.cat([colour * alpha, alpha], dim=-1)
+    else:
+        pixels = colour * alpha + (1.0 - alpha)
+    mean, deviation = (torch.tensor(v, device=rgba.device, dtype=torch.float32) for v in (config.mean, config.std))
+    return ((pixels - mean) / deviation).permute(0, 3, 1, 2).contiguous()
+
+
+class FrameBank:
+    """rgba [clips,T,S,S,4] uint8 and latents [clips or 2*clips,T,N,C] float16, mirrored clips in the second half."""
+
+    def __init__(
+        self, rgba: np.ndarray, latents: np.ndarray, config: ImageEncoderConfig, device: torch.device | str = "cpu"
+    ) -> None:
+        """Raises InputError when pictures and latents belong to different data, or pictures have another size."""
+        self.clips, self.frames = rgba.shape[:2]
+        if len(latents) not in (self.clips, 2 * self.clips) or latents.shape[1] != self.frames:
+            raise InputError(
+                f"{self.clips} clips of {self.frames} frames have pictures, but the latents are {list(latents.shape)}; "
+                "run the latents stage again."
+            )
+        if rgba.shape[2:] != (config.image_size, config.image_size, 4):
+            raise InputError(
+                f"The pictures are {list(rgba.shape[2:])}; the image encoder takes {config.image_size} pixels: "
+                f"curate with --image-size {config.image_size}."
+            )
+        self.mirrored = len(latents) == 2 * self.clips
+        self.config, self.device = config, torch.device(device)
+        self.rgba, self.latents = resident(rgba, device), resident(latents, device)
+
+    def flips(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """0 or 1 [count]: which samples are mirrored."""
+        return rng.integers(0, 2, count) if self.mirrored else np.zeros(count, dtype=np.int64)
+
+    def take(
+        self, clip: np.ndarray, frame: np.ndarray, flip: np.ndarray, change: tuple[np.ndarray, np.ndarray] | None
+    ) -> tuple[Tensor, Tensor]:
+        """Pixels [F,C,S,S] and latents [F,N,C'] float32 of frames [F] of clips [F], mirrored where ``flip`` is 1."""
+        clip, frame, flip = (torch.from_numpy(np.ascontiguousarray(index)) for index in (clip, frame, flip))
+        where = self.rgba.device
+        rgba = self.rgba[clip.to(where), frame.to(where)].to(self.device)
+        turned = flip.to(self.device)[:, None, None, None] == 1
+        rgba = torch.where(turned, rgba.flip(2), rgba) if self.mirrored else rgba
+        if change is not None:
+            change = tuple(torch.from_numpy(part).to(self.device) for part in change)
+        where = self.latents.device
+        latents = self.latents[(clip + self.clips * flip).to(where), frame.to(where)].to(self.device).float()
+        return network_pixels(rgba, self.config, change), latents
+
+    def all_frames(self, clips: int) -> tuple[Tensor, Tensor]:
+        """Pixels [B*T,C,S,S] and latents [B*T,N,C'] of the first clips, plain."""
+        clip = np.repeat(np.arange(min(clips, self.clips)), self.frames)
+        frame = np.tile(np.arange(self.frames), min(clips, self.clips))
+        return self.take(clip, frame, np.zeros_like(clip), None)

@@ -1,0 +1,81 @@
+"""Where the networks of a run come from: fresh ones of the tiny preset, trained stages, or a published folder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from ..data.slots import fit_anchors
+from ..errors import InputError
+from ..models import PRESETS, AdapterConfig, ModelBundle, ModelConfig, build, load
+from ..models.adapter import SpatioTemporalAdapter
+from ..models.shape_vae import ShapeVAE
+from ..storage import atomic_path
+from .base import BaseLoss
+from .loop import load_average
+from .vae import VAELoss
+
+ANCHORS, LATENTS = "anchors.safetensors", "latents.safetensors"
+ANCHOR_CLIPS = 500
+
+
+def read_anchors(folder: Path, data: dict[str, np.ndarray] | None = None, count: int = 0) -> np.ndarray:
+    """The slot anchors [N,3] of a run or model folder; made from ``data`` and written when they are missing."""
+    path = folder / ANCHORS
+    if not path.exists():
+        if data is None:
+            raise InputError(f"{path} is missing; train the autoencoder first.")
+        made = fit_anchors(data["aligned"][:ANCHOR_CLIPS], count)
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as temporary:
+            save_file({"anchors": made}, temporary)
+    return load_file(path)["anchors"]
+
+
+def fresh_base() -> BaseLoss:
+    """Image encoder and denoiser of the tiny preset with fresh weights; blocks start as the identity."""
+    config = PRESETS["tiny"]
+    fresh = replace(config, denoiser=replace(config.denoiser, identity_init=True))
+    model = build(fresh, parts=("image_encoder", "denoiser"))
+    return BaseLoss(model.image_encoder, model.denoiser)
+
+
+def run_vae_network(run: Path, model: str | None = None) -> ShapeVAE:
+    """The averaged autoencoder of a run, or the one of a published folder."""
+    if model is not None:
+        return load(model, parts=("vae",)).vae.eval()
+    return load_average(run / "vae", VAELoss(ShapeVAE(PRESETS["tiny"].vae))).vae
+
+
+def scaled(vae: ShapeVAE, latents: Path) -> ShapeVAE:
+    """``vae`` told the scale its latents were stored at in the file ``latents`` (``z_scale_factor``)."""
+    vae.config = replace(vae.config, z_scale_factor=float(load_file(latents)["scale"][0]))
+    return vae
+
+
+def run_base_networks(run: Path, model: str | None = None) -> tuple[BaseLoss, ModelConfig]:
+    """Image encoder and base denoiser with their configuration: averaged ones of a run, or a published folder's."""
+    if model is None:
+        return load_average(run / "base", fresh_base()), PRESETS["tiny"]
+    bundle = load(model, parts=("image_encoder", "denoiser"))
+    return BaseLoss(bundle.image_encoder, bundle.denoiser).eval(), bundle.config
+
+
+def fresh_adapter(config: ModelConfig, changes: dict | None = None) -> SpatioTemporalAdapter:
+    """A new adapter that changes nothing yet; ``changes`` are fields of its configuration."""
+    wanted = config.adapter or AdapterConfig.for_denoiser(config.denoiser)
+    return build(replace(config, adapter=replace(wanted, **(changes or {}))), parts=("adapter",)).adapter
+
+
+def finished_model(run: Path, adapter: SpatioTemporalAdapter | None) -> ModelBundle:
+    """The tiny model of a run as a bundle; latents get the scale they were trained at."""
+    (base, _), vae = run_base_networks(run), run_vae_network(run)
+    scaled(vae, run / LATENTS)
+    base.denoiser.config = replace(base.denoiser.config, identity_init=False)
+    config = replace(PRESETS["tiny"], vae=vae.config, denoiser=base.denoiser.config, adapter=None)
+    if adapter is not None:
+        config = replace(config, adapter=adapter.config)
+    return ModelBundle(config, image_encoder=base.encoder, vae=vae, denoiser=base.denoiser, adapter=adapter)
