@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from .animated_mesh import AnimatedMesh, Material, to_sequence
+from .load import load_animated, load_sequence
 
-__all__ = ["AnimatedMesh", "Material", "to_sequence"]
+__all__ = ["AnimatedMesh", "Material", "load_animated", "load_sequence", "to_sequence"]

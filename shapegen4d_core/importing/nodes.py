@@ -1,0 +1,107 @@
+"""The node graph of a scene: checked for cycles, and its world matrices for one pose.
+
+Specification: glTF 2.0, section 3.5. Matrices are for column vectors; rotations are quaternions (x, y, z, w).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from .container import Gltf
+from .fields import indices, integer, items, numbers
+
+NODE_LIMIT = 200_000
+
+
+class Nodes:
+    """All nodes of a file and those of the scene shown (its default scene, else the first, else all roots).
+
+    ``translation`` [N,3], ``rotation`` [N,4] and ``scale`` [N,3] float64 are the pose at rest, ``fixed`` [N] marks
+    nodes with a matrix, ``shown`` lists the scene's nodes parents first. Raises InputError for a graph that is none.
+    """
+
+    def __init__(self, gltf: Gltf) -> None:
+        self.entries = items(gltf.json, "nodes", "the file")
+        count = len(self.entries)
+        if count > NODE_LIMIT:
+            raise InputError(f"it has {count} nodes, at most {NODE_LIMIT} are read")
+        self.parents = self._parents()
+        self._levels = self._by_depth()
+        self.shown = self._shown(gltf)
+        named = [(entry, f"node {index}") for index, entry in enumerate(self.entries)]
+        self.translation = _table([numbers(node, "translation", name, [0, 0, 0], 3) for node, name in named], 3)
+        self.rotation = _table([numbers(node, "rotation", name, [0, 0, 0, 1], 4) for node, name in named], 4)
+        self.scale = _table([numbers(node, "scale", name, [1, 1, 1], 3) for node, name in named], 3)
+        self.fixed = np.array(["matrix" in node for node in self.entries], bool)
+        held = [numbers(node, "matrix", name, [], 16) for node, name in named if "matrix" in node]
+        self._matrices = _table(held, 16).reshape(-1, 4, 4).transpose(0, 2, 1)
+
+    def world(self, translation: np.ndarray, rotation: np.ndarray, scale: np.ndarray) -> np.ndarray:
+        """World matrices [N,4,4] float64 of all nodes in the pose given."""
+        world = local_matrices(translation, rotation, scale)
+        world[self.fixed] = self._matrices
+        for level in self._levels[1:]:
+            world[level] = world[self.parents[level]] @ world[level]
+        return world
+
+    def _parents(self) -> np.ndarray:
+        parents = np.full(len(self.entries), -1, np.int64)
+        for index, node in enumerate(self.entries):
+            for child in indices(node, "children", f"node {index}"):
+                if child >= len(self.entries):
+                    raise InputError(f"node {index} has the child {child}, but there are {len(self.entries)} nodes")
+                if parents[child] >= 0:
+                    raise InputError(f"node {child} has two parents, nodes {parents[child]} and {index}")
+                parents[child] = index
+        return parents
+
+    def _by_depth(self) -> list[np.ndarray]:
+        """Nodes by their distance from a root; a node on a cycle is at none."""
+        levels = [np.flatnonzero(self.parents < 0)]
+        reached = len(levels[0])
+        while len(levels[-1]):
+            children = [child for index in levels[-1] for child in self.entries[index].get("children", [])]
+            levels.append(np.array(children, np.int64))
+            reached += len(children)
+        if reached < len(self.entries):
+            raise InputError("its node graph has a cycle")
+        return levels[:-1]
+
+    def _shown(self, gltf: Gltf) -> list[int]:
+        scenes = items(gltf.json, "scenes", "the file")
+        waiting = np.flatnonzero(self.parents < 0).tolist()
+        if scenes or "scene" in gltf.json:
+            index = integer(gltf.json, "scene", "the file", 0)
+            waiting = list(indices(gltf.entry("scenes", index, "the file"), "nodes", f"scene {index}"))
+        waiting.reverse()
+        found: dict[int, None] = {}
+        while waiting:
+            index = waiting.pop()
+            if index >= len(self.entries) or index in found:
+                raise InputError(f"the scene lists node {index} twice, or there is no such node")
+            found[index] = None
+            waiting += reversed(self.entries[index].get("children", []))
+        return list(found)
+
+
+def local_matrices(translation: np.ndarray, rotation: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Matrices [N,4,4] that scale, then rotate by quaternions of any length but 0, then translate."""
+    length = np.linalg.norm(rotation, axis=1, keepdims=True)
+    if (length == 0).any():
+        raise InputError(f"node {int(np.argmin(length))} has a rotation of length 0")
+    x, y, z, w = (rotation / length).T
+    matrices = np.zeros((len(rotation), 4, 4))
+    matrices[:, 0, :3] = np.stack([1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)], axis=1)
+    matrices[:, 1, :3] = np.stack([2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)], axis=1)
+    matrices[:, 2, :3] = np.stack([2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)], axis=1)
+    matrices[:, :3, :3] *= scale[:, None, :]
+    matrices[:, :3, 3] = translation
+    matrices[:, 3, 3] = 1
+    return matrices
+
+
+def _table(rows: list[Any], width: int) -> np.ndarray:
+    return np.stack(rows) if rows else np.zeros((0, width))
