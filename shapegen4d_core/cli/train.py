@@ -12,6 +12,7 @@ from .extras import learning
 STAGES = ("vae", "latents", "base", "adapter", "export")
 BATCH = {"vae": 16, "base": 48, "adapter": 4}
 RATES = {"vae": 1.5e-3, "base": 2e-3, "adapter": 2e-3}
+PAPER_LATENTS = 1024
 PUBLISHED_RATE = 5e-5  # of the paper's adapter training with AdamW
 
 
@@ -24,6 +25,7 @@ def add_verbs(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument("--model", help="folder of a published model: its adapter is trained, not the tiny model")
     verb.add_argument("--output", type=Path, help="export: the model folder to write")
     verb.add_argument("--queries", choices=("aligned", "independent"), default="aligned", help="latents: query points")
+    verb.add_argument("--latents", type=int, help="per frame, with --model (default: 1024, as in the paper)")
     verb.add_argument("--dry-run", action="store_true", help="print sizes, memory and arithmetic; train nothing")
     verb.add_argument("--quiet", action="store_true")
     _budget(verb.add_argument_group("budget and optimisation"))
@@ -54,6 +56,10 @@ def _arithmetic(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--sheet-minutes", type=float, default=0.0, help="between contact sheets (default: 0, none)")
 
 
+def _latents(chosen: argparse.Namespace) -> int | None:
+    return chosen.latents or (PAPER_LATENTS if chosen.model is not None else None)
+
+
 def _settings(chosen: argparse.Namespace):
     from ..training.settings import TrainSettings
 
@@ -82,7 +88,7 @@ def _train(chosen: argparse.Namespace) -> None:
     if chosen.dry_run:
         from ..training.estimate import report
 
-        print("\n".join(report(chosen.stage, chosen.model, _settings(chosen))))
+        print("\n".join(report(chosen.stage, chosen.model, _settings(chosen), _latents(chosen))))
         return
     stages = learning()
     if chosen.stage == "export":
@@ -98,7 +104,9 @@ def _train(chosen: argparse.Namespace) -> None:
     if chosen.stage == "latents":
         with bar("clips", chosen.quiet) as progress:
             where = chosen.device or "cpu"
-            stages.run_latents(chosen.data, chosen.folder, chosen.model, chosen.queries, where, progress)
+            stages.run_latents(
+                chosen.data, chosen.folder, chosen.model, chosen.queries, where, _latents(chosen), progress=progress
+            )
         return
     _train_stage(stages, chosen)
 

@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..geometry.sampling import farthest_point_sampling
 from .config import ShapeVAEConfig
 from .posterior import Posterior
+from .tensor_ops import plain_arithmetic
 from .vae_blocks import NORM_EPS, CrossBlock, SelfStack, point_features
 
 
@@ -68,13 +69,13 @@ class FieldHead(nn.Module):
 
     def embed(self, points: Tensor) -> Tensor:
         """Positions [B,P,3] -> query tokens [B,P,W] in the dtype of the projection."""
-        with torch.autocast(points.device.type, enabled=False):
+        with plain_arithmetic(points.device):
             features = point_features(points, self.config.num_freqs, self.config.include_pi)
             return self.query_proj(features.to(self.query_proj.weight.dtype))
 
     def read(self, tokens: Tensor) -> Tensor:
         """Tokens [B,P,W] after the cross block -> field values [B,P] float32."""
-        with torch.autocast(tokens.device.type, enabled=False):
+        with plain_arithmetic(tokens.device):
             normed = self.ln_post(tokens.to(self.ln_post.weight.dtype))
             return self.output_proj(normed).squeeze(-1).float()
 

@@ -5,6 +5,9 @@ Legend: B clips, T frames, F = B*T flat frames in batch-major order (b*T + t), L
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
 from torch import Tensor
 
 from ..errors import InputError
@@ -57,3 +60,10 @@ def merge_batch_token(x: Tensor, frames: int) -> Tensor:
 def split_batch_token(x: Tensor, clips: int) -> Tensor:
     """[B*L, T, C] -> [B*T, L, C]: the inverse of :func:`merge_batch_token` with heads merged (copies)."""
     return x.unflatten(0, (clips, -1)).transpose(1, 2).flatten(0, 1)
+
+
+def plain_arithmetic(device: torch.device) -> AbstractContextManager:
+    """Switch autocast off where it is on; a device that knows no autocast is left alone."""
+    if device.type == "meta" or not torch.is_autocast_enabled(device.type):
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)

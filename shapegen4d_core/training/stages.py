@@ -78,9 +78,12 @@ def slots_of(clips: dict[str, np.ndarray], anchors: np.ndarray) -> np.ndarray:
     return np.stack([assign_slots(aligned[:, :rows], anchors) for aligned in clips["aligned"]])
 
 
-def prefix_slots(clips: dict[str, np.ndarray], config: ShapeVAEConfig) -> np.ndarray:
-    """Rows [clips,N,1] of models whose latents have no order: the first N aligned points of each clip."""
-    count = config.num_latents // 2 if config.with_sharp_data else config.num_latents
+def prefix_slots(clips: dict[str, np.ndarray], config: ShapeVAEConfig, latents: int) -> np.ndarray:
+    """Rows [clips,N,1] of models whose latents have no order: the first N aligned points of each clip.
+
+    With sharp-edge clouds half of the latents come from either kind of points.
+    """
+    count = latents // 2 if config.with_sharp_data else latents
     for key in ("aligned", "aligned_sharp")[: 2 if config.with_sharp_data else 1]:
         if clips[key].shape[2] < count:
             raise InputError(
@@ -115,6 +118,7 @@ def run_latents(
     model: str | None = None,
     queries: str = "aligned",
     device: torch.device | str = "cpu",
+    latents: int | None = None,
     progress: Progress | None = None,
     check: Check | None = None,
 ) -> None:
@@ -131,7 +135,8 @@ def run_latents(
             picked = [np.stack(list(independent_points(rows, anchors, i))) for i, rows in enumerate(clips["surface"])]
             clips["aligned"], slots = np.stack(picked), np.tile(np.arange(len(anchors))[:, None], (len(picked), 1, 1))
         else:
-            slots = slots_of(clips, read_anchors(run)) if model is None else prefix_slots(clips, vae.config)
+            count = latents or vae.config.num_latents
+            slots = prefix_slots(clips, vae.config, count) if model else slots_of(clips, read_anchors(run))
         arrays[split] = encode_clips(vae, clips, slots, mirror=split == "train", progress=progress, check=check)
     scale = 1.0
     if model is None:
