@@ -1,0 +1,1 @@
+"""Curation: animated mesh files that nobody prepared, to shards of training clips."""
