@@ -48,7 +48,7 @@ def read_animation(gltf: Gltf, accessors: Accessors, nodes: Nodes, wanted: int |
     entries = items(gltf.json, "animations", "the file")
     if not entries and wanted is None:
         return Animation()
-    names = [text(entry, "name", f"animation {index}") for index, entry in enumerate(entries)]
+    names = [text(entry, "name", f"animation {index}", "") for index, entry in enumerate(entries)]
     index = names.index(wanted) if wanted in names else wanted
     index = 0 if index is None else index
     if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(entries):
@@ -58,7 +58,7 @@ def read_animation(gltf: Gltf, accessors: Accessors, nodes: Nodes, wanted: int |
     samplers = items(entries[index], "samplers", where)
     for channel in items(entries[index], "channels", where):
         target = part(channel, "target", where)
-        path = text(target, "path", where)
+        path = text(target, "path", where, "")
         if "node" not in target or path not in _KINDS:
             continue  # other paths and targets belong to extensions, and such channels are to be skipped
         node, number = integer(target, "node", where), integer(channel, "sampler", where)

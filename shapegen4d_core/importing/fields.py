@@ -76,11 +76,11 @@ def flag(entry: dict[str, Any], key: str, where: str) -> bool:
     return value
 
 
-def text(entry: dict[str, Any], key: str, where: str, default: str = "") -> str:
+def text(entry: dict[str, Any], key: str, where: str, default: Any = _MISSING) -> str:
     """A text."""
     value = entry.get(key, default)
     if not isinstance(value, str):
-        raise InputError(f"{key} of {where} is {value!r:.60}, not a text")
+        raise InputError(f"{key} of {where} is {'missing' if value is _MISSING else f'{value!r:.60}, not a text'}")
     return value
 
 

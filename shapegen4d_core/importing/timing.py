@@ -46,7 +46,8 @@ def sample_times(
         frames = max(1, round(min(length * fps, FRAME_LIMIT + 1)))
     if frames > FRAME_LIMIT:
         raise InputError(f"it has {length:.0f} s, over {FRAME_LIMIT} frames at {fps:g} per second; set frames or fps")
-    seconds = (start + np.arange(frames) / fps).astype(np.float32).astype(np.float64)
+    with np.errstate(over="ignore"):
+        seconds = (start + np.arange(frames) / fps).astype(np.float32).astype(np.float64)
     if not np.isfinite(seconds).all():
         raise InputError(f"fps is {fps:g}, too low for the 32-bit seconds of glTF; use a rate like 24")
     return Timing(seconds, float(fps))
