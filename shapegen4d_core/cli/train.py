@@ -42,6 +42,8 @@ def _budget(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--optimizer", choices=("muon", "adamw"), help="default: muon; adamw with --model")
     group.add_argument("--clean", type=float, default=0.0, help="adapter: share of clips with some frames held clean")
     group.add_argument("--independent-noise", action="store_true", help="adapter: noise per frame (an ablation)")
+    group.add_argument("--shift", type=float, help="base: shift of noise levels in training (default: 4; 1 is none)")
+    group.add_argument("--unordered", action="store_true", help="base: no slot embedding, as the published model")
     group.add_argument("--seed", type=int, default=0)
 
 
@@ -121,6 +123,8 @@ def _train_stage(stages, chosen: argparse.Namespace) -> None:
             stages.run_adapter(
                 chosen.data, chosen.folder, settings, workers, chosen.model, options, progress=progress
             )
+        elif chosen.stage == "base":
+            options = stages.BaseOptions(slots=not chosen.unordered, shift=chosen.shift)
+            stages.run_base(chosen.data, chosen.folder, settings, workers, options, progress=progress)
         else:
-            stage = {"vae": stages.run_vae, "base": stages.run_base}[chosen.stage]
-            stage(chosen.data, chosen.folder, settings, workers, progress=progress)
+            stages.run_vae(chosen.data, chosen.folder, settings, workers, progress=progress)

@@ -115,8 +115,8 @@ class _Run:
         for part in range(settings.accumulate):
             first = (part * workers.count + workers.rank) * settings.batch
             batch = self.stage.batches(self.step, slice(first, first + settings.batch), total)
-            with workers.accumulating(self.wrapped, part == settings.accumulate - 1):
-                with self._context(), workers.arithmetic(settings.precision):
+            with workers.accumulating(self.wrapped, part == settings.accumulate - 1), self._context():
+                with workers.arithmetic(settings.precision):
                     value, metrics = self.wrapped(**batch)
                 (value / settings.accumulate).backward()
             for key, number in {"loss": value, **metrics}.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from ..models import PRESETS, AdapterConfig, ModelBundle, ModelConfig, build, lo
 from ..models.adapter import SpatioTemporalAdapter
 from ..models.shape_vae import ShapeVAE
 from ..storage import atomic_path
+from .adapter import AdapterLoss
 from .base import BaseLoss
-from .loop import load_average
+from .loop import SETTINGS, load_average
 from .vae import VAELoss
 
 ANCHORS, LATENTS = "anchors.safetensors", "latents.safetensors"
@@ -35,12 +37,22 @@ def read_anchors(folder: Path, data: dict[str, np.ndarray] | None = None, count:
     return load_file(path)["anchors"]
 
 
-def fresh_base() -> BaseLoss:
-    """Image encoder and denoiser of the tiny preset with fresh weights; blocks start as the identity."""
+def fresh_base(slots: bool = True) -> BaseLoss:
+    """Image encoder and denoiser of the tiny preset with fresh weights; blocks start as the identity.
+
+    ``slots`` False leaves the latents unordered, as the published model does.
+    """
     config = PRESETS["tiny"]
-    fresh = replace(config, denoiser=replace(config.denoiser, identity_init=True))
+    count = config.denoiser.slot_count if slots else 0
+    fresh = replace(config, denoiser=replace(config.denoiser, identity_init=True, slot_count=count))
     model = build(fresh, parts=("image_encoder", "denoiser"))
     return BaseLoss(model.image_encoder, model.denoiser)
+
+
+def read_options(folder: Path) -> dict:
+    """The options a stage was trained with; {} for a folder without any."""
+    path = folder / SETTINGS
+    return json.loads(path.read_text(encoding="utf-8")).get("options", {}) if path.exists() else {}
 
 
 def run_vae_network(run: Path, model: str | None = None) -> ShapeVAE:
@@ -56,10 +68,12 @@ def scaled(vae: ShapeVAE, latents: Path) -> ShapeVAE:
     return vae
 
 
-def run_base_networks(run: Path, model: str | None = None) -> tuple[BaseLoss, ModelConfig]:
+def run_base_networks(run: Path, model: str | None = None, folder: str = "base") -> tuple[BaseLoss, ModelConfig]:
     """Image encoder and base denoiser with their configuration: averaged ones of a run, or a published folder's."""
     if model is None:
-        return load_average(run / "base", fresh_base()), PRESETS["tiny"]
+        loss = load_average(run / folder, fresh_base(read_options(run / folder).get("slots", True)))
+        loss.denoiser.config = replace(loss.denoiser.config, identity_init=False)
+        return loss, replace(PRESETS["tiny"], denoiser=loss.denoiser.config)
     bundle = load(model, parts=("image_encoder", "denoiser"))
     return BaseLoss(bundle.image_encoder, bundle.denoiser).eval(), bundle.config
 
@@ -70,12 +84,16 @@ def fresh_adapter(config: ModelConfig, changes: dict | None = None) -> SpatioTem
     return build(replace(config, adapter=replace(wanted, **(changes or {}))), parts=("adapter",)).adapter
 
 
-def finished_model(run: Path, adapter: SpatioTemporalAdapter | None) -> ModelBundle:
-    """The tiny model of a run as a bundle; latents get the scale they were trained at."""
-    (base, _), vae = run_base_networks(run), run_vae_network(run)
-    scaled(vae, run / LATENTS)
-    base.denoiser.config = replace(base.denoiser.config, identity_init=False)
-    config = replace(PRESETS["tiny"], vae=vae.config, denoiser=base.denoiser.config, adapter=None)
-    if adapter is not None:
-        config = replace(config, adapter=adapter.config)
-    return ModelBundle(config, image_encoder=base.encoder, vae=vae, denoiser=base.denoiser, adapter=adapter)
+def trained_adapter(run: Path, base: BaseLoss, config: ModelConfig, folder: str = "adapter") -> SpatioTemporalAdapter:
+    """The averaged adapter of a run, of the configuration it was trained in."""
+    adapter = fresh_adapter(config, read_options(run / folder).get("changes"))
+    return load_average(run / folder, AdapterLoss(adapter, base.encoder, base.denoiser)).adapter
+
+
+def finished_model(run: Path, adapter: str | None = "adapter", base: str = "base") -> ModelBundle:
+    """The tiny model of a run from the stages in the folders ``base`` and ``adapter`` (None: without)."""
+    loss, config = run_base_networks(run, folder=base)
+    vae = scaled(run_vae_network(run), run / LATENTS)
+    layers = trained_adapter(run, loss, config, adapter) if adapter else None
+    config = replace(config, vae=vae.config, adapter=layers.config if layers is not None else None)
+    return ModelBundle(config, image_encoder=loss.encoder, vae=vae, denoiser=loss.denoiser, adapter=layers)

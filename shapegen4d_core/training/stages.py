@@ -6,8 +6,7 @@ a published model the first two trainings fall away: its autoencoder makes the l
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from ..data.shards import read_shards
 from ..data.slots import assign_slots
 from ..errors import InputError
 from ..models import PRESETS, ModelConfig, save
-from ..models.adapter import SpatioTemporalAdapter
 from ..models.config import ShapeVAEConfig
 from ..models.denoiser_blocks import DualBlock, SingleBlock
 from ..models.image_encoder import Layer
@@ -33,9 +31,9 @@ from ..progress import Check, Progress
 from ..storage import atomic_path
 from .adapter import AdapterLoss, adapter_batches, adapter_validation
 from .bank import FrameBank
-from .base import BaseLoss, base_batches, base_validation
+from .base import base_batches, base_validation
 from .latents import encode_clips, independent_points
-from .loop import Stage, load_average, train
+from .loop import Stage, train
 from .networks import (
     ANCHORS,
     LATENTS,
@@ -45,15 +43,30 @@ from .networks import (
     read_anchors,
     run_base_networks,
     run_vae_network,
+    trained_adapter,
 )
 from .pictures import generation_sheet, reconstruction_sheet
 from .settings import TrainSettings
+from .state import AVERAGE
 from .vae import PointBank, VAELoss, vae_batches, vae_validation
 from .workers import Workers, recompute
 
 ROWS_PER_SLOT = 2
 DROP = 0.1
 BLOCKS = (DualBlock, SingleBlock, SelfBlock, CrossBlock, Layer)
+
+
+@dataclass(frozen=True)
+class BaseOptions:
+    """What the base stage may change: a learned place for every latent or none, and the shift of noise levels.
+
+    slots: latents have a fixed order that the denoiser knows (False: an unordered set, as published). shift: of the
+    noise levels in training, None for the preset's. folder: name of the stage's folder in the run.
+    """
+
+    slots: bool = True
+    shift: float | None = None
+    folder: str = "base"
 
 
 @dataclass(frozen=True)
@@ -160,17 +173,24 @@ def _banks(data: Path, latents: Path, config: ModelConfig, device: torch.device)
     )
 
 
-def run_base(data: Path, run: Path, settings: TrainSettings, workers: Workers, **callbacks) -> None:
+def run_base(
+    data: Path,
+    run: Path,
+    settings: TrainSettings,
+    workers: Workers,
+    options: BaseOptions | None = None,
+    **callbacks,
+) -> None:
     """Train the image encoder and the base denoiser of the tiny preset."""
-    config = PRESETS["tiny"]
+    options, config = options or BaseOptions(), PRESETS["tiny"]
     bank, held_out = _banks(data, run / LATENTS, config, workers.device)
     torch.manual_seed(settings.seed)
-    loss = fresh_base()
-    stage = _stage(loss, settings, [loss])
-    stage.batches = base_batches(bank, config.train_time_shift, DROP, settings.seed)
+    loss = fresh_base(options.slots)
+    stage = _stage(loss, settings, [loss], options)
+    stage.batches = base_batches(bank, options.shift or config.train_time_shift, DROP, settings.seed)
     stage.evaluate = base_validation(held_out)
     stage.picture = partial(generation_sheet, run, held_out)
-    train(stage, run / "base", settings, workers, **callbacks)
+    train(stage, run / options.folder, settings, workers, **callbacks)
 
 
 def run_adapter(
@@ -189,44 +209,35 @@ def run_adapter(
     half = settings.precision == "bf16" and workers.device.type == "cuda"
     base.to(device=workers.device, dtype=torch.bfloat16 if half and model is not None else None)
     torch.manual_seed(settings.seed)
-    adapter = fresh_adapter(config, {**options.changes, "frames": bank.frames})
+    options = replace(options, changes={**options.changes, "frames": bank.frames})
+    adapter = fresh_adapter(config, options.changes)
+    adapter.copy_single_blocks(base.denoiser)
     loss = AdapterLoss(adapter, base.encoder, base.denoiser)
-    stage = _stage(loss, settings, [adapter, base.denoiser])
-    stage.metadata["options"] = asdict(options)
+    stage = _stage(loss, settings, [adapter, base.denoiser], options)
     stage.batches = adapter_batches(bank, config.train_time_shift, DROP, options.shared, options.clean, settings.seed)
     stage.evaluate = adapter_validation(held_out)
     stage.picture = partial(generation_sheet, run, held_out) if model is None else None
     train(stage, run / options.folder, settings, workers, **callbacks)
 
 
-def _stage(loss: nn.Module, settings: TrainSettings, recomputed: list[nn.Module]) -> Stage:
+def _stage(loss: nn.Module, settings: TrainSettings, recomputed: list[nn.Module], options: object = None) -> Stage:
     """A stage without data: blocks for sharding and checkpointing, and the faster attention on a CPU."""
     if settings.checkpointing:
         recompute(recomputed, BLOCKS)
-    on_cpu = partial(attention_implementation, "explicit")
-    return Stage(loss, batches=None, blocks=BLOCKS, context=None if torch.cuda.is_available() else on_cpu)
+    metadata = {} if options is None else {"options": asdict(options)}
+    context = None if torch.cuda.is_available() else partial(attention_implementation, "explicit")
+    return Stage(loss, batches=None, blocks=BLOCKS, context=context, metadata=metadata)
 
 
-def run_export(run: Path, folder: Path, model: str | None = None) -> ModelConfig | None:
+def run_export(run: Path, folder: Path, model: str | None = None) -> None:
     """Write the trained networks as a model folder in float16, with the anchors of the tiny preset.
 
     With a published ``model`` only ``spatiotemporal.safetensors`` is written, to be put beside its folders.
     """
     if model is not None:
-        base, config = run_base_networks(run, model)
-        save_part(PARTS["adapter"], _trained_adapter(run, config, base), folder, torch.float16)
-        return None
-    base, config = run_base_networks(run)
-    trained = (run / "adapter" / "average.safetensors").exists()
-    bundle = finished_model(run, _trained_adapter(run, config, base) if trained else None)
-    save(bundle, folder)
+        adapter = trained_adapter(run, *run_base_networks(run, model))
+        save_part(PARTS["adapter"], adapter, folder, torch.float16)
+        return
+    save(finished_model(run, "adapter" if (run / "adapter" / AVERAGE).exists() else None), folder)
     with atomic_path(folder / ANCHORS) as temporary:
         save_file({"anchors": read_anchors(run)}, temporary)
-    return bundle.config
-
-
-def _trained_adapter(run: Path, config: ModelConfig, base: BaseLoss) -> SpatioTemporalAdapter:
-    folder = "adapter"
-    options = json.loads((run / folder / "settings.json").read_text(encoding="utf-8"))["options"]
-    adapter = fresh_adapter(config, options["changes"])
-    return load_average(run / folder, AdapterLoss(adapter, base.encoder, base.denoiser)).adapter

@@ -1,0 +1,113 @@
+"""The whole path by the command line, as small as it goes: clips, every stage, a model folder that generates."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from shapegen4d_core import models
+from shapegen4d_core.cli import main
+from shapegen4d_core.data.shards import generate
+from shapegen4d_core.sampling import SamplerSettings, sample
+from shapegen4d_core.training import stages
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    root = tmp_path_factory.mktemp("path")
+    for split, clips in (("train", 4), ("test", 2)):
+        assert len(list(generate(root / "data", clips, split, workers=1))) == clips
+    return root / "data", root / "run"
+
+
+def run(stage, folders, *more):
+    data, folder = folders
+    return main(["train", stage, "--data", str(data), "--folder", str(folder), "--quiet", "--device", "cpu", *more])
+
+
+@pytest.fixture(scope="module")
+def trained(folders):
+    few = ("--steps", "2", "--batch", "2")
+    assert run("vae", folders, *few) == 0
+    assert run("latents", folders) == 0 and run("latents", folders, "--queries", "independent") == 0
+    assert run("base", folders, *few) == 0
+    assert run("adapter", folders, *few, "--clean", "0.5", "--sheet-minutes", "60") == 0
+    return folders[1]
+
+
+def test_every_stage_leaves_its_files(trained):
+    for stage in ("vae", "base", "adapter"):
+        names = {path.name for path in (trained / stage).iterdir()}
+        assert {"log.csv", "average.safetensors", "state.safetensors", "settings.json"} <= names
+    kept = json.loads((trained / "adapter" / "settings.json").read_text())
+    assert kept["options"]["clean"] == 0.5 and kept["steps"] == 2 and kept["processes"] == 1
+
+
+def test_a_contact_sheet_shows_input_truth_and_result(trained):
+    from PIL import Image
+
+    sheet = Image.open(trained / "adapter" / "sheets" / "step-000002.png")
+    assert sheet.size[0] > 8 * 128 and sheet.size[1] > 6 * 128
+
+
+def test_independent_queries_give_other_latents_of_the_same_scale(trained):
+    aligned, independent = (load_file(trained / f"{name}latents.safetensors") for name in ("", "independent_"))
+    assert aligned["train"].shape == independent["train"].shape == (8, 8, 64, 8)
+    assert torch.equal(aligned["scale"], independent["scale"])
+    assert not torch.equal(aligned["train"], independent["train"])
+
+
+def test_the_exported_folder_generates(trained, tmp_path):
+    assert main(["train", "export", "--folder", str(trained), "--output", str(tmp_path / "model")]) == 0
+    model = models.load(tmp_path / "model")
+    assert model.adapter is not None and model.config.vae.z_scale_factor != 1.0
+    tokens = torch.randn(8, 37, model.config.image_encoder.hidden_size)
+    settings = SamplerSettings(steps=2, guidance=1.0, latent_count=64)
+    made = sample(model.denoiser, tokens, settings, adapter=model.adapter)
+    assert made.shape == (8, 64, 8) and made.isfinite().all()
+    assert (tmp_path / "model" / "anchors.safetensors").exists()
+
+
+def test_an_unordered_base_is_rebuilt_as_it_was_trained(folders, trained):
+    few = {"seconds": None, "steps": 1, "batch": 2}
+    from shapegen4d_core.training.networks import run_base_networks
+    from shapegen4d_core.training.settings import TrainSettings
+    from shapegen4d_core.training.workers import Workers
+
+    options = stages.BaseOptions(slots=False, shift=1.0, folder="unordered")
+    stages.run_base(*folders, TrainSettings(**few), Workers(), options)
+    loss, config = run_base_networks(folders[1], folder="unordered")
+    assert config.denoiser.slot_count == 0 and loss.denoiser.dit_model.slot_embed is None
+
+
+def test_a_published_model_trains_its_adapter_alone(folders, trained, tmp_path):
+    """The route of Step1X-3D, with the exported model in its place: latents by its autoencoder, then the adapter."""
+    main(["train", "export", "--folder", str(trained), "--output", str(tmp_path / "model")])
+    (tmp_path / "model" / "spatiotemporal.safetensors").unlink()
+    mine, model = (folders[0], tmp_path / "run"), ("--model", str(tmp_path / "model"))
+    assert run("latents", mine, *model, "--latents", "64") == 0
+    assert run("adapter", mine, *model, "--steps", "2", "--batch", "1", "--rate", "0.01", "--checkpointing") == 0
+    assert json.loads((tmp_path / "run" / "adapter" / "settings.json").read_text())["optimizer"] == "adamw"
+    base_before = load_file(tmp_path / "model" / "transformer" / "diffusion_pytorch_model.safetensors")
+    assert main(["train", "export", "--folder", str(mine[1]), "--output", str(tmp_path / "model"), *model]) == 0
+    base_after = load_file(tmp_path / "model" / "transformer" / "diffusion_pytorch_model.safetensors")
+    assert all(torch.equal(value, base_after[name]) for name, value in base_before.items())
+    assert models.load(tmp_path / "model").adapter is not None
+
+
+def test_what_is_missing_is_named(folders, tmp_path, capsys):
+    empty = (folders[0], tmp_path)
+    assert run("base", empty, "--steps", "1") == 2 and "run the latents stage first" in capsys.readouterr().err
+    assert run("latents", empty) == 2 and "train that stage first" in capsys.readouterr().err
+    assert run("vae", folders, "--model", "tiny") == 2 and "train latents and adapter only" in capsys.readouterr().err
+    assert main(["train", "base", "--folder", str(tmp_path)]) == 2 and "--data" in capsys.readouterr().err
+
+
+def test_sharp_clouds_need_enough_query_points():
+    config = models.PRESETS["step1x-3d"].vae
+    clips = {"aligned": torch.zeros(1, 2, 600, 6).numpy(), "aligned_sharp": torch.zeros(1, 2, 100, 6).numpy()}
+    with pytest.raises(stages.InputError, match="100 aligned_sharp points and the model wants 512"):
+        stages.prefix_slots(clips, config, 1024)
+    rows = stages.prefix_slots({key: value[:, :, :64] for key, value in clips.items()}, config, 100)
+    assert rows.shape == (1, 50, 1)
