@@ -19,6 +19,7 @@ from ..data.shards import read_shards
 from ..data.slots import assign_slots
 from ..errors import InputError
 from ..models import PRESETS, ModelConfig, save
+from ..models.checkpoint import model_folder
 from ..models.config import ShapeVAEConfig
 from ..models.denoiser_blocks import DualBlock, SingleBlock
 from ..models.image_encoder import Layer
@@ -125,6 +126,15 @@ def run_vae(data: Path, run: Path, settings: TrainSettings, workers: Workers, **
     train(stage, run / "vae", settings, workers, **callbacks)
 
 
+def _query_rows(
+    clips: dict[str, np.ndarray], folder: Path, config: ShapeVAEConfig, latents: int | None
+) -> np.ndarray:
+    """Rows of the aligned points that become latents: by slot where the folder has anchors, else the first ones."""
+    if (folder / ANCHORS).exists():
+        return slots_of(clips, read_anchors(folder))
+    return prefix_slots(clips, config, latents or config.num_latents)
+
+
 def run_latents(
     data: Path,
     run: Path,
@@ -148,8 +158,7 @@ def run_latents(
             picked = [np.stack(list(independent_points(rows, anchors, i))) for i, rows in enumerate(clips["surface"])]
             clips["aligned"], slots = np.stack(picked), np.tile(np.arange(len(anchors))[:, None], (len(picked), 1, 1))
         else:
-            count = latents or vae.config.num_latents
-            slots = prefix_slots(clips, vae.config, count) if model else slots_of(clips, read_anchors(run))
+            slots = _query_rows(clips, run if model is None else model_folder(model), vae.config, latents)
         arrays[split] = encode_clips(vae, clips, slots, mirror=split == "train", progress=progress, check=check)
     scale = 1.0
     if model is None:

@@ -84,7 +84,8 @@ def test_an_unordered_base_is_rebuilt_as_it_was_trained(folders, trained):
 def test_a_published_model_trains_its_adapter_alone(folders, trained, tmp_path):
     """The route of Step1X-3D, with the exported model in its place: latents by its autoencoder, then the adapter."""
     main(["train", "export", "--folder", str(trained), "--output", str(tmp_path / "model")])
-    (tmp_path / "model" / "spatiotemporal.safetensors").unlink()
+    for name in ("spatiotemporal.safetensors", "anchors.safetensors"):
+        (tmp_path / "model" / name).unlink()
     mine, model = (folders[0], tmp_path / "run"), ("--model", str(tmp_path / "model"))
     assert run("latents", mine, *model, "--latents", "64") == 0
     assert run("adapter", mine, *model, "--steps", "2", "--batch", "1", "--rate", "0.01", "--checkpointing") == 0
@@ -94,6 +95,17 @@ def test_a_published_model_trains_its_adapter_alone(folders, trained, tmp_path):
     base_after = load_file(tmp_path / "model" / "transformer" / "diffusion_pytorch_model.safetensors")
     assert all(torch.equal(value, base_after[name]) for name, value in base_before.items())
     assert models.load(tmp_path / "model").adapter is not None
+
+
+def test_the_bundled_model_takes_a_new_adapter_on_its_own_slots(folders, tmp_path):
+    mine = (folders[0], tmp_path / "run")
+    assert run("latents", mine, "--model", "tiny") == 0
+    made = load_file(tmp_path / "run" / "latents.safetensors")
+    assert made["scale"].item() == 1.0 and 0.8 < float(made["train"].float().std()) < 1.2
+    means = [made["train"][:4].float().mean(dim=(0, 1)), made["test"].float().mean(dim=(0, 1))]
+    unordered = made["test"].float()[:, :, torch.randperm(64)].mean(dim=(0, 1))
+    assert (means[0] - means[1]).norm() < 0.8 * (means[0] - unordered).norm(), "slots mean the same in other clips"
+    assert run("adapter", mine, "--model", "tiny", "--steps", "1", "--batch", "1") == 0
 
 
 def test_what_is_missing_is_named(folders, tmp_path, capsys):
