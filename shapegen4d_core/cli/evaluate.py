@@ -4,46 +4,124 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from ..errors import InputError
 from .bars import bar
 from .extras import learning
+
+if TYPE_CHECKING:
+    from ..evaluation.judge import Judge
+    from ..models import ModelBundle
 
 
 def add_verbs(verbs: argparse._SubParsersAction) -> None:
     """Register the verbs of this file."""
-    verb = verbs.add_parser("evaluate", help="figures on held-out procedural clips")
-    verb.add_argument("--model", default="tiny", help="model folder, or tiny for the bundled one")
-    verb.add_argument("--clips", type=int, default=48)
-    verb.add_argument("--resolution", type=int, default=64)
-    verb.add_argument("--split", choices=("test", "unseen"), default="test", help="new seeds, or the unseen family")
-    verb.add_argument("--data", type=Path, help="shards the model was trained on, for the retrieval baselines")
-    verb.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
-    verb.add_argument("--steps", type=int)
-    verb.add_argument("--guidance", type=float)
-    verb.add_argument("--time-shift", type=float)
-    verb.add_argument("--quiet", action="store_true")
+    verb = verbs.add_parser("evaluate", help="figures of a model, or of mesh files, against ground truth")
+    add = verb.add_argument
+    add("--model", default="tiny", help="model folder, or tiny for the bundled one")
+    add("--clips", type=int, default=64, help="held-out procedural clips (default: 64)")
+    add("--seeds", type=_seeds, default=(0,), help="seeds of the sampler, such as 0,1,2 (default: 0)")
+    add("--split", default="test", help="test: new seeds (default); unseen: the family kept out of training")
+    add("--methods", help="what to compare, separated by commas (default: all that a reader needs)")
+    add("--resolution", type=int, default=64, help="cells of the grid per axis (default: 64)")
+    add("--data", type=Path, help="shards the model was trained on, for the retrieval baselines")
+    add("--workers", type=int, default=2, help="processes (default: 2)")
+    add("--steps", type=int)
+    add("--guidance", type=float)
+    add("--time-shift", type=float)
+    add("-o", "--output", type=Path, help="folder for scores (resumable), report.json, report.md and plots")
+    add("--sheet", type=Path, help="write a contact sheet .png of held-out clips instead of figures")
+    add("--sheet-clips", type=int, default=6, help="clips on the contact sheet (default: 6)")
+    add("--quiet", action="store_true", help="no progress bars")
     verb.set_defaults(run=_evaluate)
 
 
+def _seeds(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
+
+
 def _evaluate(chosen: argparse.Namespace) -> None:
-    stages = learning()
+    _procedural(chosen)
+
+
+def _procedural(chosen: argparse.Namespace) -> None:
+    learning()
     from .. import models
+    from ..evaluation.methods import METHODS, PAIRS, chosen_methods
+    from ..evaluation.procedural import Plan, about, run_plan
+    from ..evaluation.score_file import ScoreFile
+
+    if chosen.split not in ("test", "unseen"):
+        raise InputError(f"--split is {chosen.split!r}; procedural clips have the splits test and unseen.")
+    model = models.load(chosen.model)
+    methods = chosen_methods(chosen.methods, model, chosen.data is not None)
+    judge = _judge(chosen, model, methods)
+    if chosen.sheet:
+        _sheet(chosen, judge, methods)
+        return
+    plan = Plan(tuple(methods), chosen.clips, chosen.seeds, chosen.split)
+    said = about(plan, judge, model.name)
+    scores = None
+    if chosen.output:
+        fixed = {key: said[key] for key in ("model", "grid", "surface points", "sampling")} | {"split": chosen.split}
+        scores = ScoreFile(chosen.output, fixed)
+    with bar("clips", chosen.quiet) as progress:
+        rows = run_plan(plan, judge, scores, chosen.workers, progress)
+    _say(chosen, rows, said, {name: METHODS[name].title for name in METHODS}, PAIRS)
+
+
+def _judge(chosen: argparse.Namespace, model: ModelBundle, methods: list[str]) -> Judge:
+    stages = learning()
+    from ..evaluation.judge import Judge
+    from ..evaluation.mean_shape import mean_shape
+    from ..evaluation.truth import procedural_settings
+    from ..models.checkpoint import model_folder
+    from ..pipeline import sampler_settings
+
+    settings = sampler_settings(model, steps=chosen.steps, guidance=chosen.guidance, time_shift=chosen.time_shift)
+    anchors = stages.read_anchors(model_folder(chosen.model))
+    banks = _neighbours(chosen.data, model, anchors, [name for name in methods if name.startswith("nearest")])
+    judge = Judge(model, anchors, settings, chosen.resolution, neighbours=banks)
+    if "mean" not in methods or chosen.sheet:
+        return judge
+    with bar("mean shape", chosen.quiet) as progress:
+        field = mean_shape(judge.grid, procedural_settings(model.config), progress=progress)
+    return Judge(model, anchors, settings, chosen.resolution, neighbours=banks, mean_field=field)
+
+
+def _neighbours(data: Path | None, model: ModelBundle, anchors: Any, methods: list[str]) -> dict[str, Any]:
+    if not methods or data is None:
+        return {}
     from ..data.shards import read_shards
     from ..evaluation.neighbours import NearestFrames
-    from ..evaluation.procedural import Judge, evaluate, table
-    from ..pipeline import sampler_settings
     from ..training.latents import encode_clips
+    from ..training.stages import slots_of
 
-    model = models.load(chosen.model)
-    anchors = stages.read_anchors(models.checkpoint.model_folder(chosen.model))
-    neighbours = {}
-    if chosen.data:
-        clips = read_shards(chosen.data, "train", ("surface", "aligned", "rgba"))
-        latents = encode_clips(model.vae, clips, stages.slots_of(clips, anchors), mirror=False)
-        neighbours["nearest training frame (picture)"] = NearestFrames(clips["rgba"], latents)
-        neighbours["nearest training frame (silhouette)"] = NearestFrames(clips["rgba"], latents, silhouette=True)
-    settings = sampler_settings(model, steps=chosen.steps, guidance=chosen.guidance, time_shift=chosen.time_shift)
-    judge = Judge(model, anchors, settings, chosen.resolution, neighbours)
+    clips = read_shards(data, "train", ("surface", "aligned", "rgba"))
+    latents = encode_clips(model.vae, clips, slots_of(clips, anchors), mirror=False)
+    return {
+        name: NearestFrames(clips["rgba"], latents, silhouette=name.endswith("silhouette")) for name in methods
+    }
+
+
+def _sheet(chosen: argparse.Namespace, judge: Judge, methods: list[str]) -> None:
+    from ..evaluation.gallery import SHOWN, procedural_sheet
+    from ..rendering import save_png
+
+    shown = [name for name in methods if name in SHOWN] if chosen.methods is None else methods
     with bar("clips", chosen.quiet) as progress:
-        scores = evaluate(judge, chosen.clips, chosen.split, chosen.workers, progress)
-    print("\n".join(table(scores)))
+        picture = procedural_sheet(judge, chosen.sheet_clips, chosen.split, shown, chosen.seeds[0], progress)
+    save_png(picture, chosen.sheet)
+    print(chosen.sheet)
+
+
+def _say(chosen: argparse.Namespace, rows: list, said: dict, titles: dict[str, str], pairs: Any, notes: Any = ()):
+    from ..evaluation.plots import write_plots
+    from ..evaluation.report import build_report, markdown, write_report
+
+    report = build_report(rows, said, titles, pairs, notes)
+    print(markdown(report), end="")
+    if chosen.output:
+        for path in write_report(chosen.output, report) + write_plots(chosen.output, report):
+            print(path)

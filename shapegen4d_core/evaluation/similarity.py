@@ -1,0 +1,54 @@
+"""Similarity transforms (scale, rotation, translation) and how they are fitted to pairs of points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """``x -> scale * rotation @ x + translation`` for points as rows [P,3]."""
+
+    scale: float = 1.0
+    rotation: np.ndarray = field(default_factory=lambda: np.eye(3))
+    translation: np.ndarray = field(default_factory=lambda: np.zeros(3))
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """Points [P,3] after the transform."""
+        return self.scale * (points @ self.rotation.T) + self.translation
+
+    def inverse(self) -> Similarity:
+        """The transform back."""
+        turn = self.rotation.T
+        return Similarity(1 / self.scale, turn, -(turn @ self.translation) / self.scale)
+
+    def shifted(self, offset: np.ndarray) -> Similarity:
+        """This transform followed by a translation [3]."""
+        return replace(self, translation=self.translation + offset)
+
+
+def fit_similarity(
+    source: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None, with_scale: bool = True
+) -> Similarity:
+    """The similarity that takes points [P,3] to their partners [P,3] with the least (weighted) squared error.
+
+    Proper rotations only (Umeyama 1991); the scale is 1 when it is not wanted.
+    """
+    weights = np.ones(len(source)) if weights is None else np.asarray(weights, dtype=float)
+    weights = weights / weights.sum()
+    source_centre, target_centre = weights @ source, weights @ target
+    from_centre, to_centre = source - source_centre, target - target_centre
+    left, strength, right = np.linalg.svd((to_centre * weights[:, None]).T @ from_centre)
+    signs = np.array([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
+    rotation = (left * signs) @ right
+    spread = float(weights @ (from_centre**2).sum(axis=1))
+    scale = float(strength @ signs) / max(spread, 1e-30) if with_scale else 1.0
+    return Similarity(scale, rotation, target_centre - scale * rotation @ source_centre)
+
+
+def azimuth_rotation(degrees: float) -> np.ndarray:
+    """Rotation [3,3] about +y that takes +z towards +x."""
+    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.array([[cosine, 0.0, sine], [0.0, 1.0, 0.0], [-sine, 0.0, cosine]])

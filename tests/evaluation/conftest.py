@@ -1,0 +1,32 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from safetensors.numpy import load_file
+
+REFERENCE = Path(__file__).parents[1] / "reference" / "geometry"
+
+
+@pytest.fixture(scope="session")
+def golden():
+    """Arrays of one file of reference values, by name."""
+    return lambda name: load_file(REFERENCE / f"{name}.safetensors")
+
+
+@pytest.fixture(scope="session")
+def creature():
+    """A closed mesh without any symmetry: body, head, four legs of different lengths and a tail, in [-1,1]^3."""
+    parts = [trimesh.creation.icosphere(3, 1.0)]
+    parts[0].apply_scale((0.75, 0.3, 0.3))
+    for x, z, length in ((0.5, 0.15, 0.6), (0.45, -0.2, 0.5), (-0.5, 0.18, 0.55), (-0.4, -0.15, 0.45)):
+        leg = trimesh.creation.capsule(length, 0.1, count=(8, 10))
+        leg.apply_transform(trimesh.transformations.rotation_matrix(np.pi / 2, (1, 0, 0)))
+        leg.apply_translation((x, -0.1, z))
+        parts.append(leg)
+    head = trimesh.creation.icosphere(2, 0.22)
+    head.apply_translation((0.75, 0.35, 0.05))
+    tail = trimesh.creation.capsule(0.5, 0.06, count=(6, 8))
+    tail.apply_translation((-0.65, 0.15, -0.1))
+    mesh = trimesh.util.concatenate([*parts, head, tail])
+    return np.asarray(mesh.vertices), np.asarray(mesh.faces)
