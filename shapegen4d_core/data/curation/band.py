@@ -11,19 +11,19 @@ SLACK = 0.9
 
 
 @njit(cache=True)
-def near_triangles(corners, side, reach):
-    """Grid vertices [side,side,side] bool that may lie within ``reach`` cells of a triangle ``corners [F,3,3]``.
+def near_triangles(corners, shape, reach):
+    """Grid vertices of a block, bool [shape], that may lie within ``reach`` cells of triangles ``corners [F,3,3]``.
 
     Positions are in cells, vertex (i,j,k) at (i,j,k). All closer ones are among them: the triangle's box and plane,
     both widened, are tested.
     """
-    out = np.zeros((side, side, side), dtype=np.bool_)
+    out = np.zeros(shape, dtype=np.bool_)
     low, high = np.empty(3, np.int64), np.empty(3, np.int64)
     for f in range(corners.shape[0]):
         a, b, c = corners[f, 0], corners[f, 1], corners[f, 2]
         for axis in range(3):
             low[axis] = max(0, math.ceil(min(a[axis], min(b[axis], c[axis])) - reach))
-            high[axis] = min(side - 1, math.floor(max(a[axis], max(b[axis], c[axis])) + reach))
+            high[axis] = min(shape[axis] - 1, math.floor(max(a[axis], max(b[axis], c[axis])) + reach))
         ux, uy, uz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
         vx, vy, vz = c[0] - a[0], c[1] - a[1], c[2] - a[2]
         nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
@@ -40,9 +40,10 @@ def near_triangles(corners, side, reach):
 
 @njit(cache=True)
 def _value(field, x, y, z):
-    """Trilinear value of a field [side,side,side] at a position in cells."""
-    last = field.shape[0] - 2
-    i, j, k = min(max(int(x), 0), last), min(max(int(y), 0), last), min(max(int(z), 0), last)
+    """Trilinear value of a field [block] at a position in cells."""
+    i = min(max(int(x), 0), field.shape[0] - 2)
+    j = min(max(int(y), 0), field.shape[1] - 2)
+    k = min(max(int(z), 0), field.shape[2] - 2)
     a, b, c = x - i, y - j, z - k
     low = (field[i, j, k] * (1 - c) + field[i, j, k + 1] * c) * (1 - b)
     low += (field[i, j + 1, k] * (1 - c) + field[i, j + 1, k + 1] * c) * b
@@ -54,7 +55,7 @@ def _value(field, x, y, z):
 @njit(cache=True)
 def _reached(field, x, y, z, radius, slack, step, span):
     """Whether a ball inside the solid, centred on a lattice of ``step`` around the place, comes within ``slack``."""
-    top = field.shape[0] - 1.0
+    top_x, top_y, top_z = field.shape[0] - 1.0, field.shape[1] - 1.0, field.shape[2] - 1.0
     start_x, start_y, start_z = math.floor(x / step) * step, math.floor(y / step) * step, math.floor(z / step) * step
     for i in range(-span, span + 2):
         px = start_x + i * step
@@ -62,7 +63,7 @@ def _reached(field, x, y, z, radius, slack, step, span):
             py = start_y + j * step
             for k in range(-span, span + 2):
                 pz = start_z + k * step
-                if px < 0 or py < 0 or pz < 0 or px > top or py > top or pz > top:
+                if px < 0 or py < 0 or pz < 0 or px > top_x or py > top_y or pz > top_z:
                     continue
                 value = _value(field, px, py, pz)
                 if value < radius:
@@ -77,7 +78,7 @@ def _reached(field, x, y, z, radius, slack, step, span):
 def touched(field, places, radius):
     """For each place [n,3]: whether a ball of at least ``radius`` cells inside the solid comes near it.
 
-    ``field [side,side,side]`` is the signed distance in cells, positive inside, good to three cells. "Near" is within
+    ``field`` [block] is the signed distance in cells, positive inside, good to three cells. "Near" is within
     0.9 cells, a little more than the ball in the corner of a cube leaves free.
     """
     out = np.empty(places.shape[0], dtype=np.bool_)

@@ -57,21 +57,24 @@ def choose_queries(
 
 
 def follow(places: Places, frame: FrameGeometry) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The places on one frame: positions, the animated mesh's normals and the closed surface's, [n,3] each."""
+    """The places on one frame: positions [n,3], normals [n,3], and how far those look outward, [n] from -1 to 1.
+
+    The normals are the animated mesh's, where a face has no area the closed surface's.
+    """
     points, normals = places.on(frame.vertices, frame.faces)
-    return points, normals, frame.outer_normals(points)[0]
+    outer, distance = frame.outer_normals(points)
+    normals = np.where((normals == 0).all(axis=1, keepdims=True), outer, normals)
+    return points, normals, frame.side(normals, outer, distance)
 
 
 def carried(rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> np.ndarray:
     """[T,n,6]: positions and outward normals, from :func:`follow` on every frame.
 
-    The outer side is decided once per place, by all frames together, so that a normal never flips on the way; where
-    a face has no area the closed surface's normal stands in.
+    The outer side is decided once per place, by all frames together, so that a normal never flips on the way.
     """
-    points, normals, outer = (np.stack(part) for part in zip(*rows))
-    side = np.where(np.einsum("tni,tni->n", normals, outer) < 0, -1.0, 1.0)[:, None]
-    flat = (normals == 0).all(axis=2, keepdims=True)
-    return np.concatenate([points, np.where(flat, outer, normals * side)], axis=2)
+    points, normals, side = (np.stack(part) for part in zip(*rows))
+    facing = np.where(side.sum(axis=0) < 0, -1.0, 1.0)[:, None]
+    return np.concatenate([points, normals * facing], axis=2)
 
 
 def _farthest(points: np.ndarray, count: int) -> np.ndarray:

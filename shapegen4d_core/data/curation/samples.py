@@ -38,6 +38,13 @@ class FrameGeometry:
         found = self.closed.tree.closest(points)
         return self.closed.normals[found.face], found.distance
 
+    def side(self, normals: np.ndarray, outer: np.ndarray, distance: np.ndarray) -> np.ndarray:
+        """Cosine [P] of the animated mesh's normals with the outer ones, 0 where they cannot be compared.
+
+        That is in the middle of a thickened sheet, where either wall may be the nearest one.
+        """
+        return np.einsum("pi,pi->p", normals, outer) * (distance < self.reach / 3)
+
     def surface(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """[count,6]: points on the closed surface, evenly by area, with the outward normals of the animated mesh.
 
@@ -66,7 +73,10 @@ class FrameGeometry:
         points, normals = places.on(self.vertices, self.faces)
         outer, distance = self.outer_normals(points)
         kept = np.flatnonzero(distance < self.reach)[:count]
-        rows = np.concatenate([points[kept], outward(normals[kept], outer[kept])], axis=1)
+        normals, outer = normals[kept], outer[kept]
+        facing = np.where(self.side(normals, outer, distance[kept]) < 0, -1.0, 1.0)[:, None]
+        flat = (normals == 0).all(axis=1, keepdims=True)
+        rows = np.concatenate([points[kept], np.where(flat, outer, normals * facing)], axis=1)
         return np.concatenate([rows, spare[: count - len(rows)]]), len(rows) / max(count, 1)
 
     def field(self, points: np.ndarray, truncation: float) -> np.ndarray:
@@ -74,12 +84,6 @@ class FrameGeometry:
         points = points.astype(np.float16)
         value = self.closed.signed(points)[0] / truncation
         return np.concatenate([points, value.clip(-1, 1)[:, None].astype(np.float16)], axis=1)
-
-
-def outward(normals: np.ndarray, outer: np.ndarray) -> np.ndarray:
-    """Normals [P,3] turned to the side of ``outer [P,3]``, which also stands in for those of no length."""
-    cosine = np.einsum("pi,pi->p", normals, outer)
-    return np.where((normals == 0).all(axis=1)[:, None], outer, np.where(cosine < 0, -1, 1)[:, None] * normals)
 
 
 def near_points(surface: np.ndarray, settings: CurationSettings, rng: np.random.Generator) -> np.ndarray:

@@ -40,7 +40,7 @@ class CurationSettings:
     # -- pictures
     views: int = 4
     image_size: int = 518
-    supersampling: int = 3
+    supersampling: int = 2
     foreground_ratio: float = 0.9
     fov_degrees: float = 35.0
     elevation_degrees: tuple[float, float] = (-10.0, 30.0)
@@ -88,6 +88,7 @@ TINY = replace(
     uniform_points=1024,
     views=2,
     image_size=84,
+    supersampling=3,
     elevation_degrees=(0.0, 20.0),
 )
 """For the bundled model: the same arrays and conventions as the procedural clips."""

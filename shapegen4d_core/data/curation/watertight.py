@@ -15,6 +15,7 @@ The solid is the morphological closing of the mesh as seen from outside, on a gr
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,46 +61,65 @@ def close_surface(vertices: np.ndarray, faces: np.ndarray, grid: Grid, seed: int
     kept = faces[np.linalg.norm(area_vectors(scaled, faces), axis=1) > 1e-9]
     if len(kept) == 0:
         return ClosedSurface(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32), 0.0, None)
-    distance = _distances(scaled, kept, grid.side)
-    outside = _outside(distance)
-    field = _closing(distance, outside)
+    block, corner = _block(scaled[kept], grid.side)
+    scaled = scaled - corner
+    distance = _distances(scaled, kept, block)
+    field = _closing(distance, _outside(distance))
     samples = _spread(scaled, kept, seed)
     thin = _patches(samples[~touched(field, samples, THIN)])
     if len(thin):
         field = np.maximum(field, _sheets(distance, thin))
-    values = torch.from_numpy(field.astype(np.float32))
-    found, triangles = _without_crumbs(*extract_surface(GridSample(grid, values, 0)), cell)
+    found, triangles = _zero_surface(field, cell)
+    found, triangles = _without_crumbs((found + corner * cell - grid.bounds).astype(np.float32), triangles, cell)
     share = len(thin) / len(samples)
     return ClosedSurface(found, triangles, share, 2 * SHEET * cell if len(thin) else None)
 
 
-def _distances(scaled: np.ndarray, faces: np.ndarray, side: int) -> np.ndarray:
-    """Distance in cells [side^3] to the mesh where it is below ``_REACH``, else ``_REACH``."""
-    distance = np.full((side,) * 3, _REACH)
-    where = near_triangles(scaled[faces], side, _REACH)
+def _block(corners: np.ndarray, side: int) -> tuple[tuple[int, int, int], np.ndarray]:
+    """Shape and lowest vertex [3] of the part of the grid around the mesh that is worked on."""
+    room = math.ceil(_REACH) + 1
+    low = np.maximum(np.floor(corners.min(axis=(0, 1))) - room, 0).astype(int)
+    high = np.minimum(np.ceil(corners.max(axis=(0, 1))) + room, side - 1).astype(int)
+    return tuple(int(size) for size in high - low + 1), low
+
+
+def _distances(scaled: np.ndarray, faces: np.ndarray, block: tuple[int, int, int]) -> np.ndarray:
+    """Distance in cells [block] to the mesh where it is below ``_REACH``, else ``_REACH``."""
+    distance = np.full(block, _REACH, np.float32)
+    where = near_triangles(scaled[faces], block, _REACH)
     distance[where] = MeshTree(scaled, faces).closest(np.argwhere(where), _REACH).distance
     return distance
 
 
 def _outside(distance: np.ndarray) -> np.ndarray:
-    """Vertices [side^3] that can be reached from the border without coming closer than ``SEAL`` cells."""
-    labels, _ = ndimage.label(distance >= SEAL)
-    border = [labels[i] for i in (0, -1)] + [labels[:, i] for i in (0, -1)] + [labels[..., i] for i in (0, -1)]
-    reached = np.unique(np.concatenate([face.ravel() for face in border]))
-    return np.isin(labels, reached[reached > 0])
+    """Vertices [block] that can be reached from the border without coming closer than ``SEAL`` cells."""
+    labels, count = ndimage.label(distance >= SEAL)
+    reached = np.zeros(count + 1, bool)
+    for axis in range(3):
+        for end in (0, -1):
+            reached[np.unique(labels.take(end, axis=axis))] = True
+    reached[0] = False
+    return reached[labels]
 
 
 def _closing(distance: np.ndarray, outside: np.ndarray) -> np.ndarray:
-    """Signed distance in cells [side^3] to the closing near its surface, positive inside."""
-    inflated = np.where(outside, SEAL - distance, np.where(distance < SEAL, SEAL - distance, SEAL))
-    grid = Grid(distance.shape[0] - 1, (distance.shape[0] - 1) / 2)  # cells of side 1
-    vertices, faces = extract_surface(GridSample(grid, torch.from_numpy(inflated.astype(np.float32)), 0))
-    below = ~outside & ndimage.binary_dilation(outside, iterations=int(SEAL + 3))
-    depth = np.where(outside, -distance, _REACH)
-    reach = SEAL + _REACH
-    tree = MeshTree(vertices.astype(np.float64) + grid.bounds, faces)
-    depth[below] = tree.closest(np.argwhere(below), reach).distance - SEAL
+    """Signed distance in cells [block] to the closing near its surface, positive inside."""
+    inflated = np.where(outside | (distance < SEAL), SEAL - distance, SEAL)
+    vertices, faces = _zero_surface(inflated, 1.0)
+    below = ~outside & (distance < _REACH)
+    depth = np.where(outside, -distance, np.float32(_REACH))
+    depth[below] = MeshTree(vertices, faces).closest(np.argwhere(below), SEAL + _REACH).distance - SEAL
     return depth
+
+
+def _zero_surface(field: np.ndarray, cell: float) -> tuple[np.ndarray, np.ndarray]:
+    """The outward surface at 0 of a field [block]: vertices float64 [V,3] from its first vertex, faces [F,3]."""
+    side = max(field.shape)
+    grid = Grid(side - 1, (side - 1) / 2)  # cells of side 1
+    values = np.full((side,) * 3, -1, np.float32)
+    values[tuple(slice(size) for size in field.shape)] = field
+    vertices, faces = extract_surface(GridSample(grid, torch.from_numpy(values), 0))
+    return (vertices.astype(np.float64) + grid.bounds) * cell, faces
 
 
 def _spread(scaled: np.ndarray, faces: np.ndarray, seed: int) -> np.ndarray:
@@ -125,8 +145,8 @@ def _patches(thin: np.ndarray) -> np.ndarray:
 
 
 def _sheets(distance: np.ndarray, thin: np.ndarray) -> np.ndarray:
-    """Field [side^3] of the sheets: positive within ``SHEET`` cells of thin places, elsewhere very negative."""
-    field = np.full(distance.shape, -_REACH)
+    """Field [block] of the sheets: positive within ``SHEET`` cells of thin places, elsewhere very negative."""
+    field = np.full(distance.shape, -_REACH, np.float32)
     where = distance < SHEET + 1.5
     gap, _ = cKDTree(thin).query(np.argwhere(where), distance_upper_bound=SHEET + 2.0)
     exact = distance[where]
