@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ..errors import InputError
-from .fields import entry_of, integer, text
+from .fields import entry_of, integer, part, text
 
 BYTES_LIMIT = 2**31  # of one file
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -66,7 +66,7 @@ class Gltf:
     def _beside(self, uri: str, where: str) -> Path:
         name = unquote(uri)
         parts = name.split("/")
-        if not name or _SCHEME.match(name) or name[0] == "/" or {"..", ""} & set(parts) or {"\\", "\0"} & set(name):
+        if _SCHEME.match(name) or {"..", ""} & set(parts) or {"\\", "\0"} & set(name):
             raise InputError(f"{where} points to {uri!r:.80}, accepted are files in the glTF file's folder or below")
         folder = self.path.parent.resolve()
         try:
@@ -85,6 +85,8 @@ class Gltf:
                 content = self.content(text(buffer, "uri", name), name)
             elif index == 0 and self._binary is not None:
                 content = self._binary
+            elif "EXT_meshopt_compression" in part(buffer, "extensions", name):
+                raise InputError("it is compressed with EXT_meshopt_compression, which is not read; save it without")
             else:
                 raise InputError(f"{name} has no uri and the file no binary chunk for it")
             if len(content) < length:

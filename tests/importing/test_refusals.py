@@ -85,6 +85,15 @@ def test_draco_without_being_required_is_refused_too(tmp_path):
         load_animated(tmp_path / "a.glb")
 
 
+def test_meshopt_without_being_required_is_refused_too(tmp_path):
+    triangle_file().write(tmp_path / "a.glb")
+    document, rest = read_json(tmp_path / "a.glb")
+    document["buffers"].append({"byteLength": 36, "extensions": {"EXT_meshopt_compression": {"fallback": True}}})
+    document["bufferViews"][0]["buffer"] = 1
+    with pytest.raises(InputError, match="EXT_meshopt_compression"):
+        load_animated(write_json(tmp_path / "b.glb", document, rest))
+
+
 def test_more_vertices_than_memory_should_hold_are_refused(tmp_path):
     file = triangle_file()
     file.document["accessors"] = []

@@ -10,7 +10,7 @@ from shapegen4d_core.export import write_glb
 from shapegen4d_core.importing import load_animated, load_sequence
 from shapegen4d_core.sequence import MeshSequence
 from tests.export.shapes import changing, sphere, waving
-from tests.importing.scenes import read_json, write_json
+from tests.importing.scenes import animate, read_json, triangle_file, write_json
 
 RATES = [1.0, 12.5, 24.0, 30000 / 1001, 29.97, 60.0]
 
@@ -90,6 +90,19 @@ def test_notes_that_do_not_fit_the_keys_are_not_believed(tmp_path, noted):
     document["asset"]["extras"]["shapegen4d"] = noted
     found = load_sequence(write_json(tmp_path / "b.glb", document, rest))
     assert found.frame_count == 6 and found.fps == pytest.approx(12.5, rel=1e-5)
+
+
+def test_nodes_that_are_seen_together_are_no_flip_book(tmp_path):
+    file = triangle_file()
+    file.document["scenes"] = [{"nodes": [0, 1]}]
+    file.document["nodes"] = [{"mesh": 0}, {"mesh": 0}]
+    shown, hidden = [1, 1, 1], [0, 0, 0]
+    animate(file, 0, "scale", [0, 1, 2], np.float32([shown, shown, hidden]), "STEP")
+    animate(file, 1, "scale", [0, 1, 2], np.float32([hidden, shown, shown]), "STEP")
+    file.write(tmp_path / "both.glb")
+    mesh = load_animated(tmp_path / "both.glb", fps=1)
+    assert mesh.vertices.shape == (2, 6, 3)
+    assert mesh.vertices.any(axis=2).sum(axis=1).tolist() == [2, 4]  # the corners not at the origin
 
 
 def test_a_blinking_node_beside_others_is_no_flip_book(tmp_path):

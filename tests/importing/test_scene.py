@@ -206,6 +206,10 @@ BROKEN = {
     ),
     "channel beyond the samplers": (lambda d: d["animations"][0]["channels"][0].update(sampler=9), "sampler 9"),
     "interpolation": (lambda d: d["animations"][0]["samplers"][0].update(interpolation="LOG"), "'LOG'"),
+    "channel twice": (
+        lambda d: d["animations"][0]["channels"].append(d["animations"][0]["channels"][0]),
+        "rotation of node 3 twice",
+    ),
     "keys and values": (lambda d: d["animations"][0]["samplers"][0].update(input=4), "keys"),
 }
 
