@@ -24,6 +24,7 @@ def add_verbs(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument("--folder", type=Path, required=True, help="folder of the run; an unfinished stage there goes on")
     verb.add_argument("--model", help="folder of a published model: its adapter is trained, not the tiny model")
     verb.add_argument("--output", type=Path, help="export: the model folder to write")
+    verb.add_argument("--curves", type=Path, help="export: folder for the loss tables and their picture")
     verb.add_argument("--queries", choices=("aligned", "independent"), default="aligned", help="latents: query points")
     verb.add_argument("--latents", type=int, help="per frame, with --model (default: 1024, as in the paper)")
     verb.add_argument("--dry-run", action="store_true", help="print sizes, memory and arithmetic; train nothing")
@@ -98,6 +99,10 @@ def _train(chosen: argparse.Namespace) -> None:
             raise InputError("export needs --output, the model folder to write.")
         stages.run_export(chosen.folder, chosen.output, chosen.model)
         print(chosen.output)
+        if chosen.curves:
+            from ..training.curves import keep_curves
+
+            print("\n".join(str(path) for path in keep_curves(chosen.folder, chosen.curves)))
         return
     if chosen.data is None:
         raise InputError(f"Stage {chosen.stage} needs --data, the folder of the shards.")

@@ -81,6 +81,7 @@ class _Run:
         self.average = Average(stage.loss, settings.decay)
         found = load_state(folder, stage.loss, self.average, self.optimizer)
         self.step = self.started = found.get("step", 0)
+        self.samples = found.get("samples", 0)
         spent = found.get("seconds", 0.0)
         now = time.monotonic()
         self.began, self.saved, self.pictured = now - spent, now, now
@@ -99,6 +100,7 @@ class _Run:
         metrics["norm"] = whole(self.optimizer.step(schedule(min(self.share, 1.0))))
         self.average.update(self.stage.loss)
         self.step += 1
+        self.samples += self.settings.batch * self.settings.accumulate * self.workers.count
         for key, value in metrics.items():
             self.sums[key] = self.sums.get(key, 0.0) + value.double()
         self.counted += 1
@@ -134,9 +136,10 @@ class _Run:
         if self.step % self.settings.evaluate_every == 0:
             row |= self._evaluated()
         if self.records:
-            samples = self.step * self.settings.batch * self.settings.accumulate * self.workers.count
-            seconds = time.monotonic() - self.began
-            self.records.add(self.step, {"seconds": seconds, "samples": samples, **row})
+            self.records.add(self.step, {**self._spent(), **row})
+
+    def _spent(self) -> dict[str, float]:
+        return {"seconds": time.monotonic() - self.began, "samples": self.samples}
 
     def _evaluated(self) -> dict[str, float]:
         alone = self.settings.parallel == "ddp" and not self.workers.main
@@ -165,7 +168,7 @@ class _Run:
 
     def _save(self) -> None:
         sums = {key: float(value) for key, value in self.sums.items()}
-        spent = {"step": self.step, "seconds": time.monotonic() - self.began, "sums": sums, "counted": self.counted}
+        spent = {"step": self.step, **self._spent(), "sums": sums, "counted": self.counted}
         save_state(self.folder, self.stage.loss, self.average, self.optimizer, spent, self.workers)
 
     def finish(self) -> None:
@@ -174,7 +177,7 @@ class _Run:
             self._save()
             row = self._evaluated()
             if self.records and row:
-                self.records.add(self.step, row)
+                self.records.add(self.step, {**self._spent(), **row})
             if self.settings.picture_seconds:
                 self._picture()
         if self.records:

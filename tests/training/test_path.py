@@ -59,7 +59,10 @@ def test_independent_queries_give_other_latents_of_the_same_scale(trained):
 
 
 def test_the_exported_folder_generates(trained, tmp_path):
-    assert main(["train", "export", "--folder", str(trained), "--output", str(tmp_path / "model")]) == 0
+    folders = ("--output", str(tmp_path / "model"), "--curves", str(tmp_path / "curves"))
+    assert main(["train", "export", "--folder", str(trained), *folders]) == 0
+    kept = {path.name for path in (tmp_path / "curves").iterdir()}
+    assert kept == {"vae.csv", "base.csv", "adapter.csv", "curves.png"}
     model = models.load(tmp_path / "model")
     assert model.adapter is not None and model.config.vae.z_scale_factor != 1.0
     tokens = torch.randn(8, 37, model.config.image_encoder.hidden_size)
