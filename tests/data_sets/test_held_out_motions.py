@@ -73,3 +73,9 @@ def test_turning_bodies_are_rigid_and_turn_once(name, axis, seed):
 def test_a_rocking_tower_leans_to_both_sides(seed):
     hub = moved("spinner_rock", seed)[:, 1]
     assert hub[:, 0].max() > 0.15 and hub[:, 0].min() < -0.15 and np.allclose(hub[0], hub[4])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_turning_arm_leaves_its_base_as_it_is(seed):
+    pose = HELD_OUT_MOTIONS["arm_turn"](np.random.default_rng(seed))
+    assert all(np.array_equal(pose(u).parts[0].rotation, np.eye(3)) for u in TIMES)
