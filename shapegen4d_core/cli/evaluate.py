@@ -19,10 +19,16 @@ def add_verbs(verbs: argparse._SubParsersAction) -> None:
     """Register the verbs of this file."""
     verb = verbs.add_parser("evaluate", help="figures of a model, or of mesh files, against ground truth")
     add = verb.add_argument
+    add("--predictions", type=Path, help="compare files: folder with one sequence (or video) per asset")
+    add("--truth", type=Path, help="folder with the true ones, of the same names")
+    add("--protocol", default="paper", help="paper (default), actionbench, none (no alignment), or pictures")
+    add("--points", type=int, help="points per cloud and frame (default: 100000)")
+    add("--weights", type=Path, default=Path("models"), help="folder with the networks of DreamSim and FVD")
+    add("--shards", type=Path, help="score the model on the curated clips of this folder, split --split")
     add("--model", default="tiny", help="model folder, or tiny for the bundled one")
     add("--clips", type=int, default=64, help="held-out procedural clips (default: 64)")
     add("--seeds", type=_seeds, default=(0,), help="seeds of the sampler, such as 0,1,2 (default: 0)")
-    add("--split", default="test", help="test: new seeds (default); unseen: the family kept out of training")
+    add("--split", default="test", help="test: new seeds (default); unseen: kept out of training")
     add("--methods", help="what to compare, separated by commas (default: all that a reader needs)")
     add("--resolution", type=int, default=64, help="cells of the grid per axis (default: 64)")
     add("--data", type=Path, help="shards the model was trained on, for the retrieval baselines")
@@ -31,7 +37,7 @@ def add_verbs(verbs: argparse._SubParsersAction) -> None:
     add("--guidance", type=float)
     add("--time-shift", type=float)
     add("-o", "--output", type=Path, help="folder for scores (resumable), report.json, report.md and plots")
-    add("--sheet", type=Path, help="write a contact sheet .png of held-out clips instead of figures")
+    add("--sheet", type=Path, help="write a contact sheet .png of clips instead of figures; with --shards beside them")
     add("--sheet-clips", type=int, default=6, help="clips on the contact sheet (default: 6)")
     add("--quiet", action="store_true", help="no progress bars")
     verb.set_defaults(run=_evaluate)
@@ -42,7 +48,87 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 
 def _evaluate(chosen: argparse.Namespace) -> None:
-    _procedural(chosen)
+    files = chosen.predictions, chosen.truth
+    if any(files) and not all(files):
+        raise InputError("--predictions and --truth belong together; give both folders.")
+    if all(files):
+        (_pictures if chosen.protocol == "pictures" else _files)(chosen)
+    elif chosen.shards:
+        _shards(chosen)
+    else:
+        _procedural(chosen)
+
+
+def _files(chosen: argparse.Namespace) -> None:
+    from ..evaluation.actionbench import ActionBenchSettings
+    from ..evaluation.compare import TITLES, Comparison, pairs_of, run_comparison
+    from ..evaluation.paper import PaperSettings
+    from ..evaluation.score_file import ScoreFile
+
+    count = {} if chosen.points is None else {"points": chosen.points}
+    comparison = Comparison(chosen.protocol, PaperSettings(**count), ActionBenchSettings(**count))
+    pairs, said = pairs_of(chosen.predictions, chosen.truth), comparison.about()
+    scores = ScoreFile(chosen.output, said) if chosen.output else None
+    with bar("assets", chosen.quiet) as progress:
+        rows = run_comparison(comparison, pairs, scores, chosen.workers, progress)
+    _say(chosen, rows, said, TITLES)
+
+
+def _pictures(chosen: argparse.Namespace) -> None:
+    from ..evaluation.compare_pictures import PictureJudge, find_clips, run_pictures, set_fvd
+    from ..evaluation.learned import load_available, unavailable
+    from ..evaluation.score_file import ScoreFile
+
+    found, wanted = find_clips(chosen.predictions), find_clips(chosen.truth)
+    pairs = [(name, found.get(name), path) for name, path in wanted.items()]
+    judge = PictureJudge(learned=load_available(chosen.weights))
+    said = judge.about() | {"learned measures": sorted(judge.learned) or "none"}
+    scores = ScoreFile(chosen.output, said) if chosen.output else None
+    with bar("assets", chosen.quiet) as progress:
+        rows = run_pictures(judge, pairs, scores, progress)
+    reasons = unavailable(chosen.weights)
+    notes = [f"{name}: {reason}" for name, reason in reasons.items()]
+    if "fvd_pair" not in reasons:
+        notes.append(set_fvd(judge, pairs))
+    _say(chosen, rows, said, {"prediction": "prediction"}, notes=notes)
+
+
+def _shards(chosen: argparse.Namespace) -> None:
+    learning()
+    from .. import models
+    from ..evaluation.curated import TITLES, ShardJudge, about_shards, read_clips, shard_sheet
+    from ..evaluation.judge import fingerprint
+    from ..evaluation.methods import PAIRS, chosen_methods
+    from ..pipeline import sampler_settings
+    from ..rendering import save_png
+
+    model = models.load(chosen.model)
+    methods = [name for name in chosen_methods(chosen.methods, model, False) if name not in ("floor", "mean")]
+    settings = sampler_settings(model, steps=chosen.steps, guidance=chosen.guidance, time_shift=chosen.time_shift)
+    judge = ShardJudge(model, _anchors(chosen.model), settings, tuple(methods), chosen.seeds, chosen.resolution)
+    clips = read_clips(chosen.shards, chosen.split, model)
+    rows, pictures = [], []
+    with bar("clips", chosen.quiet) as progress:
+        for number, clip in enumerate(clips, start=1):
+            fresh, shown = judge(clip)
+            rows += fresh
+            pictures.append(shown)
+            progress(number, len(clips))
+    sheet = chosen.sheet or (chosen.output / "sheet.png" if chosen.output else None)
+    said = about_shards(judge, clips, chosen.split, f"{model.name}, weights {fingerprint(model)}")
+    _say(chosen, rows, said, TITLES, PAIRS)
+    if sheet:
+        save_png(shard_sheet(pictures), sheet)
+        print(sheet)
+
+
+def _anchors(model: str) -> Any:
+    """The slot anchors beside a model's weights, None when it has none."""
+    from ..models.checkpoint import model_folder
+    from ..training.stages import ANCHORS, read_anchors
+
+    folder = model_folder(model)
+    return read_anchors(folder) if (folder / ANCHORS).exists() else None
 
 
 def _procedural(chosen: argparse.Namespace) -> None:
@@ -116,7 +202,7 @@ def _sheet(chosen: argparse.Namespace, judge: Judge, methods: list[str]) -> None
     print(chosen.sheet)
 
 
-def _say(chosen: argparse.Namespace, rows: list, said: dict, titles: dict[str, str], pairs: Any, notes: Any = ()):
+def _say(chosen: argparse.Namespace, rows: list, said: dict, titles: dict[str, str], pairs: Any = (), notes: Any = ()):
     from ..evaluation.plots import write_plots
     from ..evaluation.report import build_report, markdown, write_report
 

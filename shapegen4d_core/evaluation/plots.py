@@ -10,6 +10,7 @@ from ..errors import InputError
 from ..storage import atomic_path
 from .measures import MEASURES
 
+MOST_GROUPS = 16
 _SHOWN = ("iou", "chamfer", "f_0.05", "jitter", "cd_3d", "cd_4d", "cd_m", "silhouette_iou", "psnr", "ssim", "lpips")
 _INK, _MUTED, _PALE = "#1d4e89", "#8a8f98", "#e6e8eb"
 
@@ -24,7 +25,7 @@ def write_plots(folder: Path, report: Mapping[str, Any]) -> list[Path]:
     except ImportError as error:
         raise InputError("Plots need matplotlib; install it with: pip install 'shapegen4d[evaluate]'.") from error
     figures = {"intervals.png": _intervals(Figure, report)}
-    if any(len(groups) > 1 for groups in report["groups"].values()):
+    if any(1 < len(groups) <= MOST_GROUPS for groups in report["groups"].values()):
         figures["groups.png"] = _groups(Figure, report)
     for name, figure in figures.items():
         with atomic_path(folder / name) as temporary:

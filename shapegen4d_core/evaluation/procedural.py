@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import torch
 
 from ..data.shards import clip_names
 from ..progress import Check, Progress, tick
 from .judge import THRESHOLDS, Judge, Task, fingerprint
 from .methods import METHODS
 from .score_file import Row, ScoreFile
+from .workers import in_workers
 
 
 @dataclass(frozen=True)
@@ -75,8 +72,8 @@ def run_plan(
     """
     rows = list(scores.rows) if scores else []
     tasks = plan.tasks(rows)
-    with _mapper(judge, workers) as scored:
-        for number, fresh in enumerate(scored(tasks), start=1):
+    with in_workers(judge, tasks, workers) as scored:
+        for number, fresh in enumerate(scored, start=1):
             rows += fresh
             if scores:
                 scores.add(fresh)
@@ -84,28 +81,3 @@ def run_plan(
     names = clip_names(0, plan.clips, plan.split)
     wanted = {(f"{family}-{seed}", *run) for family, seed in names for run in plan.runs()}
     return [row for row in rows if row.key in wanted]
-
-
-_judge: Judge | None = None
-
-
-def _start(judge: Judge) -> None:
-    global _judge
-    torch.set_num_threads(1)
-    _judge = judge
-
-
-def _score(task: Task) -> list[Row]:
-    return _judge(task)
-
-
-@contextmanager
-def _mapper(judge: Judge, workers: int) -> Iterator[Callable]:
-    if workers <= 1:
-        yield lambda tasks: map(judge, tasks)
-        return
-    with ProcessPoolExecutor(workers, initializer=_start, initargs=(judge,)) as pool:
-        try:
-            yield lambda tasks: (future.result() for future in as_completed([pool.submit(_score, t) for t in tasks]))
-        finally:
-            pool.shutdown(cancel_futures=True)

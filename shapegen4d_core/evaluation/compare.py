@@ -1,0 +1,135 @@
+"""Folders of predicted sequences against folders of true ones, by name, under one of the published protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..progress import Check, Progress, tick
+from .actionbench import ActionBenchSettings, action_bench
+from .mesh_files import Shapes, find_assets, read_shapes
+from .paper import PaperSettings, score_floor, score_paper
+from .points import unit_box
+from .score_file import Row, ScoreFile
+from .workers import in_workers
+
+PROTOCOLS = ("paper", "actionbench", "none")
+TITLES = {"prediction": "prediction", "floor": "truth sampled twice (noise floor)"}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A protocol with its settings: ``paper`` aligns as the paper does, ``none`` takes positions as they are."""
+
+    protocol: str = "paper"
+    paper: PaperSettings = field(default_factory=PaperSettings)
+    bench: ActionBenchSettings = field(default_factory=ActionBenchSettings)
+
+    def __post_init__(self) -> None:
+        if self.protocol not in PROTOCOLS:
+            raise InputError(f"--protocol is {self.protocol!r}; accepted are {', '.join(PROTOCOLS)}, pictures.")
+
+    def about(self) -> dict[str, Any]:
+        """Everything that decides the figures."""
+        settings = self.bench if self.protocol == "actionbench" else self._paper()
+        return {
+            "protocol": self.protocol,
+            "settings": asdict(settings),
+            "unit": "half boxes: the truth's box over all frames is [-1,1]^3",
+            "failures": "a missing or unreadable prediction counts as the worst value of every measure",
+            "intervals": "95 % percentile bootstrap over assets",
+        }
+
+    def __call__(self, pair: tuple[str, Path | None, Path]) -> list[Row]:
+        """Rows of one asset: (name, prediction or None, truth). Raises InputError when the truth cannot be read."""
+        name, prediction_path, truth_path = pair
+        truth = read_shapes(truth_path)
+        rows = []
+        try:
+            if prediction_path is None:
+                raise InputError("there is no prediction of this name")
+            values, empty = self._score(_fitting(prediction_path, truth), truth)
+            rows.append(Row(name, "all", "prediction", None, values, failed_frames=empty))
+        except InputError as error:
+            rows.append(Row(name, "all", "prediction", None, failure=str(error)))
+        rows.append(Row(name, "all", "floor", None, self._floor(truth)))
+        return rows
+
+    def _paper(self) -> PaperSettings:
+        return replace(self.paper, align=self.protocol == "paper")
+
+    def _score(self, prediction: Shapes, truth: Shapes) -> tuple[dict[str, float], int]:
+        if self.protocol != "actionbench":
+            return score_paper(prediction, truth, self._paper())
+        tracked = prediction.tracked and truth.tracked
+        wanted = _bench_clouds(truth, self.bench, tracked)
+        clouds = _bench_clouds(prediction, self.bench, tracked)
+        values: dict[str, float] = {}
+        for isotropic in (False, True):
+            gradient = replace(self.bench.gradient, isotropic=isotropic)
+            found = action_bench(clouds, wanted, tracked, replace(self.bench, gradient=gradient))
+            values |= {key + ("_isotropic" if isotropic else ""): value for key, value in found.items()}
+        return values, sum(len(cloud) == 0 for cloud in clouds)
+
+    def _floor(self, truth: Shapes) -> dict[str, float]:
+        if self.protocol != "actionbench":
+            return score_floor(truth, self._paper())
+        plain = PaperSettings(points=self.bench.points, seed=self.bench.seed)
+        value = score_floor(truth, plain)["chamfer"]
+        return {key: value for key in ("cd_3d", "cd_4d")}
+
+
+def _fitting(path: Path, truth: Shapes) -> Shapes:
+    prediction = read_shapes(path)
+    if prediction.frame_count != truth.frame_count:
+        raise InputError(f"{path} has {prediction.frame_count} frames, the truth has {truth.frame_count}")
+    return prediction
+
+
+def _bench_clouds(shapes: Shapes, settings: ActionBenchSettings, tracked: bool) -> list[np.ndarray]:
+    """Clouds in the box of their own sequence, where the optimisation starts; carried points when both are tracked."""
+    if tracked:
+        clouds = list(shapes.tracks(settings.points, settings.seed))
+    else:
+        clouds = shapes.clouds(settings.points, settings.seed)
+    if not any(len(cloud) for cloud in clouds):
+        return clouds
+    box = unit_box(clouds)
+    return [box(cloud) if len(cloud) else cloud for cloud in clouds]
+
+
+def pairs_of(predictions: str | Path, truth: str | Path) -> list[tuple[str, Path | None, Path]]:
+    """(name, prediction or None, truth) of every true asset.
+
+    Raises InputError when a folder is empty or no name is in both.
+    """
+    found, wanted = find_assets(predictions), find_assets(truth)
+    if not set(found) & set(wanted):
+        raise InputError(f"No name in {predictions} is one of those in {truth} ({', '.join(list(wanted)[:3])} ...).")
+    return [(name, found.get(name), path) for name, path in wanted.items()]
+
+
+def run_comparison(
+    comparison: Comparison,
+    pairs: Sequence[tuple[str, Path | None, Path]],
+    scores: ScoreFile | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
+    check: Check | None = None,
+) -> list[Row]:
+    """Rows of all pairs; assets that ``scores`` already has are not done again, new rows are written there."""
+    done = {row.asset for row in scores.rows} if scores else set()
+    rows = [row for row in scores.rows if row.asset in {pair[0] for pair in pairs}] if scores else []
+    left = [pair for pair in pairs if pair[0] not in done]
+    with in_workers(comparison, left, workers) as scored:
+        for number, fresh in enumerate(scored, start=1):
+            rows += fresh
+            if scores:
+                scores.add(fresh)
+            tick(progress, check, number, len(left))
+    return sorted(rows, key=lambda row: (row.asset, row.method))

@@ -1,0 +1,121 @@
+"""The paper's geometry protocol (section 5.2): one alignment, then Chamfer, F-scores and IoU, averaged over frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .alignment import AlignmentSettings, SequenceAlignment, align_sequence
+from .distances import cloud_distances
+from .mesh_files import Shapes
+from .motion import edge_strain, point_jitter, volume_drift
+from .occupancy import VOXELS, occupancy_iou, voxelise
+from .pictures import picture_measures
+from .points import UnitBox, unit_box
+from .sheet import fitted_camera, render_frames
+from .similarity import Similarity
+
+THRESHOLDS = (0.01, 0.02, 0.05)
+_OTHER_SAMPLE = 500_000  # added to the seed for the noise floor's second sample
+
+
+@dataclass(frozen=True)
+class PaperSettings:
+    """``points`` of each cloud, ``voxels`` per axis of [-1,1]^3, ``views`` around the shape of ``pixels`` (0: none).
+
+    The truth is scaled to [-1,1]^3 by one box over all frames; the prediction only by the alignment, which is left
+    out when ``align`` is false (both then share the truth's box).
+    """
+
+    points: int = 100_000
+    voxels: int = VOXELS
+    seed: int = 0
+    align: bool = True
+    views: int = 4
+    pixels: int = 256
+    alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
+
+
+def score_paper(prediction: Shapes, truth: Shapes, settings: PaperSettings) -> tuple[dict[str, float], int]:
+    """Measures of a prediction, and how many of its frames are empty (each scored as the worst).
+
+    IoU, volume drift and pictures need meshes on both sides; strain needs one topology.
+    """
+    wanted = truth.clouds(settings.points, settings.seed)
+    box = unit_box(wanted)
+    wanted = [box(cloud) for cloud in wanted]
+    clouds = [box(cloud) for cloud in prediction.clouds(settings.points, settings.seed + 1)]
+    alignment = _alignment(clouds, wanted, settings)
+    placed = [alignment.of_frame(t)(cloud) for t, cloud in enumerate(clouds)]
+    pairs = [cloud_distances(a, b) for a, b in zip(placed, wanted)]
+    values = {"chamfer": float(np.mean([pair.chamfer() for pair in pairs]))}
+    values |= {f"f_{at}": float(np.mean([pair.f_score(at) for pair in pairs])) for at in THRESHOLDS}
+    if prediction.meshes is not None and truth.meshes is not None:
+        meshes, exact = _placed(prediction, box, alignment), _placed(truth, box, None)
+        values |= _solid_measures(meshes, exact, settings)
+        if settings.views:
+            values |= _view_measures(meshes, exact, settings)
+    return values | _track_measures(prediction), sum(len(cloud) == 0 for cloud in clouds)
+
+
+def score_floor(truth: Shapes, settings: PaperSettings) -> dict[str, float]:
+    """What a perfect prediction would get: the truth sampled twice (tracked points: their two halves)."""
+    if truth.points is not None:
+        halves = truth.clouds(truth.points.shape[1], settings.seed)
+        first, second = ([cloud[start::2] for cloud in halves] for start in (0, 1))
+    else:
+        first, second = (truth.clouds(settings.points, settings.seed + more) for more in (0, _OTHER_SAMPLE))
+    box = unit_box(first)
+    pairs = [cloud_distances(box(a), box(b)) for a, b in zip(first, second)]
+    values = {"chamfer": float(np.mean([pair.chamfer() for pair in pairs]))}
+    return values | {f"f_{at}": float(np.mean([pair.f_score(at) for pair in pairs])) for at in THRESHOLDS}
+
+
+def _alignment(clouds: list[np.ndarray], wanted: list[np.ndarray], settings: PaperSettings) -> SequenceAlignment:
+    if settings.align:
+        return align_sequence(clouds, wanted, settings.alignment)
+    return SequenceAlignment(Similarity(), np.zeros((len(clouds), 3)))
+
+
+def _placed(shapes: Shapes, box: UnitBox, alignment: SequenceAlignment | None) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Meshes in the truth's unit box, after the alignment."""
+    frames = zip(shapes.meshes.vertices, shapes.meshes.faces)
+    return [
+        (box(vertices) if alignment is None else alignment.of_frame(t)(box(vertices)), faces)
+        for t, (vertices, faces) in enumerate(frames)
+    ]
+
+
+def _solid_measures(meshes: list, exact: list, settings: PaperSettings) -> dict[str, float]:
+    ious, volumes = [], []
+    for mesh, true_mesh in zip(meshes, exact):
+        solids = [voxelise(*given, settings.voxels) for given in (mesh, true_mesh)]
+        ious.append(occupancy_iou(*solids))
+        volumes.append([solid.sum() for solid in solids])
+    defined = [value for value in ious if not np.isnan(value)]
+    predicted, true = np.array(volumes).T
+    return {
+        "iou": float(np.mean(defined)) if defined else float("nan"),
+        "volume_drift": volume_drift(predicted, true),
+    }
+
+
+def _view_measures(meshes: list, exact: list, settings: PaperSettings) -> dict[str, float]:
+    """Pictures of both shapes, shaded alike, from directions around the truth: a measure of outline and relief."""
+    points = np.concatenate([vertices for vertices, _ in exact])
+    found = []
+    for view in range(settings.views):
+        camera = fitted_camera(points, 10.0, 360 * view / settings.views, settings.pixels)
+        found.append(picture_measures(render_frames(meshes, camera), render_frames(exact, camera)))
+    return {key: float(np.mean([values[key] for values in found])) for key in found[0]}
+
+
+def _track_measures(prediction: Shapes) -> dict[str, float]:
+    if prediction.points is not None:
+        return {"point_jitter": point_jitter(prediction.points)}
+    if not prediction.tracked or len(prediction.meshes.vertices[0]) == 0:
+        return {}
+    vertices = np.stack(prediction.meshes.vertices).astype(np.float64)
+    strain = edge_strain(vertices, prediction.meshes.faces[0])
+    return {"point_jitter": point_jitter(vertices), "strain": strain.mean, "abnormal_edges": strain.abnormal}
