@@ -55,11 +55,12 @@ def read_options(folder: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8")).get("options", {}) if path.exists() else {}
 
 
-def run_vae_network(run: Path, model: str | None = None) -> ShapeVAE:
-    """The averaged autoencoder of a run, or the one of a published folder."""
-    if model is not None:
-        return load(model, parts=("vae",)).vae.eval()
-    return load_average(run / "vae", VAELoss(ShapeVAE(PRESETS["tiny"].vae))).vae
+def run_vae_network(run: Path, model: str | None = None) -> tuple[ShapeVAE, ModelConfig]:
+    """The averaged autoencoder of a run, or the one of a published folder, with the model's configuration."""
+    if model is None:
+        return load_average(run / "vae", VAELoss(ShapeVAE(PRESETS["tiny"].vae))).vae, PRESETS["tiny"]
+    bundle = load(model, parts=("vae",))
+    return bundle.vae.eval(), bundle.config
 
 
 def scaled(vae: ShapeVAE, latents: Path) -> ShapeVAE:
@@ -93,7 +94,7 @@ def trained_adapter(run: Path, base: BaseLoss, config: ModelConfig, folder: str 
 def finished_model(run: Path, adapter: str | None = "adapter", base: str = "base") -> ModelBundle:
     """The tiny model of a run from the stages in the folders ``base`` and ``adapter`` (None: without)."""
     loss, config = run_base_networks(run, folder=base)
-    vae = scaled(run_vae_network(run), run / LATENTS)
+    vae = scaled(run_vae_network(run)[0], run / LATENTS)
     layers = trained_adapter(run, loss, config, adapter) if adapter else None
     config = replace(config, vae=vae.config, adapter=layers.config if layers is not None else None)
     return ModelBundle(config, image_encoder=loss.encoder, vae=vae, denoiser=loss.denoiser, adapter=layers)

@@ -31,7 +31,7 @@ def generation_sheet(run: Path, bank: FrameBank, module: BaseLoss | AdapterLoss,
     """Input frames, the decoded true latents and generated meshes of the first held-out clips."""
     encoder, denoiser = module.frozen if isinstance(module, AdapterLoss) else (module.encoder, module.denoiser)
     adapter = module.adapter if isinstance(module, AdapterLoss) else None
-    vae, config, rows = scaled(run_vae_network(run), run / LATENTS), PRESETS["tiny"], []
+    vae, config, rows = scaled(run_vae_network(run)[0], run / LATENTS), PRESETS["tiny"], []
     settings = SamplerSettings(config.steps, config.guidance, config.time_shift, zero_init=config.zero_init)
     for clip in range(min(CLIPS, bank.clips)):
         index = np.full(bank.frames, clip)

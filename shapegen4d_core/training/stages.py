@@ -149,10 +149,11 @@ def run_latents(
 
     ``queries`` "independent" chooses them anew in every frame (the paper's ablation) and writes another file.
     """
-    vae, arrays = run_vae_network(run, model).to(device), {}
+    (vae, config), arrays = run_vae_network(run, model), {}
+    vae.to(device)
     keys = ("surface", "aligned") + (("sharp", "aligned_sharp") if vae.config.with_sharp_data else ())
     for split in ("train", "test"):
-        clips = read_shards(data, split, keys)
+        clips = read_shards(data, split, keys, config.frame)
         if queries == "independent":
             anchors = read_anchors(run)
             picked = [np.stack(list(independent_points(rows, anchors, i))) for i, rows in enumerate(clips["surface"])]
@@ -176,10 +177,8 @@ def _banks(data: Path, latents: Path, config: ModelConfig, device: torch.device)
     if not latents.exists():
         raise InputError(f"{latents} is missing; run the latents stage first.")
     encoded = load_file(latents)
-    return tuple(
-        FrameBank(read_shards(data, split, ("rgba",))["rgba"], encoded[split], config.image_encoder, device)
-        for split in ("train", "test")
-    )
+    pictures = {split: read_shards(data, split, ("rgba",), config.frame)["rgba"] for split in ("train", "test")}
+    return tuple(FrameBank(pictures[split], encoded[split], config.image_encoder, device) for split in pictures)
 
 
 def run_base(
