@@ -2,6 +2,7 @@
 # make test    the test suite
 # make lint    ruff
 # make bench   the benchmarks
+# make micro   ten clips, fifty steps of a new adapter on the bundled model, a report: the training path in minutes
 # make table   the bundled model on held-out clips; makes its training clips in data/ first (half an hour)
 # Each makes its own virtual environment in .venv on the first call; variables can be given on the line:
 #   PYTHON       the interpreter to build it from
@@ -14,12 +15,14 @@ TORCH ?= torch==2.13.0
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 DEMO ?= demo
 DATA ?= data
+MICRO ?= micro
 
 BIN := $(VENV)/bin
+RUN := $(BIN)/python -m shapegen4d_core
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PINS := $(VENV)/constraints.txt
 
-.PHONY: demo test lint bench table install clean
+.PHONY: demo test lint bench micro table install clean
 
 demo: $(VENV)/base.stamp
 	$(BIN)/python -m shapegen4d_core demo --output $(DEMO)
@@ -33,14 +36,23 @@ lint: $(VENV)/test.stamp
 bench: $(VENV)/test.stamp
 	$(BIN)/python -m benchmarks
 
+micro: $(VENV)/test.stamp
+	$(RUN) curate --output $(MICRO)/data --clips 10 --test 4 --unseen 0
+	$(RUN) train latents --model tiny --data $(MICRO)/data --folder $(MICRO)/run
+	$(RUN) train adapter --model tiny --data $(MICRO)/data --folder $(MICRO)/run --steps 50 --batch 2
+	mkdir -p $(MICRO)/model
+	cp -R shapegen4d_core/assets/tiny/. $(MICRO)/model
+	$(RUN) train export --model tiny --folder $(MICRO)/run --output $(MICRO)/model
+	$(RUN) evaluate --model $(MICRO)/model --clips 2 --output $(MICRO)/report
+
 table: $(VENV)/test.stamp
-	$(BIN)/python -m shapegen4d_core curate --output $(DATA)
-	$(BIN)/python -m shapegen4d_core evaluate --data $(DATA)
+	$(RUN) curate --output $(DATA) --clips 5600
+	$(RUN) evaluate --data $(DATA) --seeds 0,1,2 --output $(DATA)/report
 
 install: $(VENV)/test.stamp
 
 clean:
-	rm -rf $(VENV) $(DEMO) build *.egg-info
+	rm -rf $(VENV) $(DEMO) $(MICRO) build *.egg-info
 
 # torch comes first and alone (--no-deps): the pin step refuses a CUDA build before pip draws its packages in.
 $(PINS):
