@@ -53,8 +53,8 @@ class Stop:
 
 
 def main(folder: Path, config, data) -> None:
-    with join("cpu") as workers:
-        assert workers.count == 2
+    with join("cpu" if torch.cuda.is_available() else None) as workers:
+        assert workers.count == 2 and workers.device.type == "cpu"
         for parallel in ("ddp", "fsdp"):
             settings = replace(SETTINGS, parallel=parallel)
             found = gradients(stage_of(config, data), settings, workers)
