@@ -100,7 +100,7 @@ def curate_mesh(
     figures = check_motion(placed.vertices, faces, settings)
     arrays, measured = _geometry(placed, faces, seed, settings)
     shown = views if view is None else [views[view]]
-    arrays |= _pictures(mesh, placed, shown, view is not None, settings)
+    arrays |= _pictures(mesh, path, shown, settings)
     arrays["root_motion"] = placed.root_motion
     figures |= measured
     thickness = figures.pop("thickness")
@@ -156,16 +156,16 @@ def _geometry(
 
 
 def _pictures(
-    mesh: AnimatedMesh, placed: Placed, views: list[View], turned: bool, settings: CurationSettings
+    mesh: AnimatedMesh, path: np.ndarray, views: list[View], settings: CurationSettings
 ) -> dict[str, np.ndarray]:
-    paint, smooth = Paint(mesh), weld(placed.vertices, mesh.faces)
-    angles = np.array([0.0 if turned else view.azimuth for view in views], np.float32)
-    clips = [
-        render_view(mesh, paint, smooth, placed.vertices, view, float(angle), settings)
-        for view, angle in zip(views, angles)
-    ]
+    vertices, faces = mesh.vertices[: settings.frames], mesh.faces
+    paint, smooth, clips = Paint(mesh), weld(vertices, faces), []
+    for view in views:
+        turned = place(vertices, faces, path, rotation("y", -view.azimuth), settings.margin)
+        clips.append(render_view(mesh, paint, smooth, turned.vertices, view, settings))
+    turned = settings.frame == "view"
     return {
         "rgba": np.stack(clips),
-        "azimuth": angles,
+        "azimuth": np.array([0.0 if turned else view.azimuth for view in views], np.float32),
         "elevation": np.array([view.elevation for view in views], np.float32),
     }

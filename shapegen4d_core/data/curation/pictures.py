@@ -1,8 +1,10 @@
 """Fixed-view RGBA clips of a placed animated mesh: one camera, one window and one light for all frames of a view.
 
-The camera stands at (azimuth, elevation) around the middle of the box and looks at it, as for procedural clips:
-azimuth 0 on +z, positive towards +x. The square window is that of the union of all frames, so the object keeps its
-share of the picture and one scale through the clip. Faces are drawn opaque, from both sides.
+The mesh is turned to the view first and fitted to its box again, so that the camera stands in front (+z), raised by the
+elevation, and looks at the middle: the same for canonical and view shards, and as for procedural clips. A view's
+azimuth is that of the camera around the asset: 0 on +z, positive towards +x. The square window is that of the union of
+all frames, so the object keeps its share of the picture and one scale through the clip. Faces are drawn opaque, from
+both sides.
 """
 
 from __future__ import annotations
@@ -21,12 +23,12 @@ from .edges import unit
 from .rejection import Rejected
 from .settings import CurationSettings
 
-_CREASE = 0.6  # cosine below which a corner is shaded flat instead of smooth
+_CREASE = 0.75  # cosine below which a corner is shaded flat instead of smooth
 
 
 @dataclass(frozen=True)
 class View:
-    """One camera and its light: angles in degrees, ``light`` a unit vector in axes turned by the azimuth."""
+    """One camera and its light: angles in degrees, ``light`` a unit vector in the turned axes."""
 
     azimuth: float
     elevation: float
@@ -53,24 +55,22 @@ def render_view(
     smooth: np.ndarray,
     vertices: np.ndarray,
     view: View,
-    azimuth: float,
     settings: CurationSettings,
 ) -> np.ndarray:
-    """Straight-alpha RGBA uint8 [T,S,S,4] of positions [T,V,3]; ``azimuth`` is the view's in their axes (0 if turned).
+    """Straight-alpha RGBA uint8 [T,S,S,4] of positions [T,V,3] that are turned to the view.
 
     ``smooth`` [V] numbers the vertices, equal where normals are to be smoothed. Raises Rejected for a picture that is
     nearly empty or touches its border.
     """
-    axes = rotation("y", azimuth) @ rotation("x", -view.elevation)  # columns right, up, back
+    axes = rotation("x", -view.elevation)  # columns right, up, back
     distance = 1.75 / np.sin(np.radians(settings.fov_degrees / 2))
     turn = (axes * [1, -1, -1]).T  # rows right, down, forward
     shift = np.array([0, 0, distance])
     fine = settings.image_size * settings.supersampling
     intrinsics = _window(vertices[:, np.unique(mesh.faces)].reshape(-1, 3) @ turn.T + shift, fine, settings)
-    light = rotation("y", azimuth) @ view.light
     frames = []
     for number, positions in enumerate(vertices):
-        samples = _samples(mesh, paint, smooth, positions, view, light, (intrinsics, turn, shift, fine))
+        samples = _samples(mesh, paint, smooth, positions, view, (intrinsics, turn, shift, fine))
         picture = _average(samples, settings.supersampling)
         _check(picture[..., 3], number, settings)
         frames.append(np.round(picture * 255).astype(np.uint8))
@@ -85,7 +85,7 @@ def _window(points: np.ndarray, fine: int, settings: CurationSettings) -> np.nda
     return np.array([[fine / side, 0, -left * fine / side], [0, fine / side, -top * fine / side], [0, 0, 1.0]])
 
 
-def _samples(mesh, paint, smooth, positions, view, light, camera) -> np.ndarray:
+def _samples(mesh, paint, smooth, positions, view, camera) -> np.ndarray:
     """RGBA samples [fine,fine,4] of one frame, alpha 0 or 1."""
     intrinsics, turn, shift, fine = camera
     given = (torch.from_numpy(np.ascontiguousarray(a, np.float64)) for a in (intrinsics, turn, shift))
@@ -101,7 +101,8 @@ def _samples(mesh, paint, smooth, positions, view, light, camera) -> np.ndarray:
     behind = np.einsum("ni,ni->n", flat, toward) < 0
     normal = unit(np.where(behind[:, None], -normal, normal))
     facing = np.einsum("ni,ni->n", normal, toward).clip(0, None)
-    shade = view.ambient + (0.9 - view.ambient) * (normal @ light).clip(0, None) + 0.25 * facing + 0.08 * normal[:, 1]
+    lit = (normal @ view.light).clip(0, None)
+    shade = view.ambient + (0.9 - view.ambient) * lit + 0.25 * facing + 0.08 * normal[:, 1]
     out = np.zeros((fine, fine, 4))
     out[seen, :3] = (albedo * shade[:, None] * view.tint).clip(0, 1)
     out[seen, 3] = 1
@@ -110,11 +111,13 @@ def _samples(mesh, paint, smooth, positions, view, light, camera) -> np.ndarray:
 
 def corner_normals(vertices: np.ndarray, faces: np.ndarray, smooth: np.ndarray) -> np.ndarray:
     """Unit normals [F,3,3] of every corner: smoothed over the vertices that share a number, flat across creases."""
-    vectors = area_vectors(vertices, faces)
+    flat, corners = unit(area_vectors(vertices, faces)), vertices[faces]
     sums = np.zeros((len(smooth), 3))
-    for corner in range(3):
-        np.add.at(sums, smooth[faces[:, corner]], vectors)
-    rounded, flat = unit(sums)[smooth[faces]], unit(vectors)[:, None]
+    for i in range(3):
+        a, b = (unit(corners[:, (i + k) % 3] - corners[:, i]) for k in (1, 2))
+        angle = np.arccos((a * b).sum(axis=1).clip(-1, 1))
+        np.add.at(sums, smooth[faces[:, i]], angle[:, None] * flat)
+    rounded, flat = unit(sums)[smooth[faces]], flat[:, None]
     return np.where(((rounded * flat).sum(axis=2) < _CREASE)[..., None], flat, rounded)
 
 

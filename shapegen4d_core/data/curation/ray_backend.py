@@ -33,7 +33,7 @@ def run_on_ray(work: Work, jobs: Sequence[Job], workers: int = 1) -> Iterator[Ou
     done = set()
     try:
         rows = ray.data.from_items([{"index": index} for index in range(len(jobs))], override_num_blocks=len(jobs))
-        for row in rows.map(_Task(work, list(jobs)), num_cpus=1, max_retries=1).iter_rows():
+        for row in rows.map(_Task(work, list(jobs)), num_cpus=1).iter_rows():
             outcome = Outcome(**json.loads(row["outcome"]))
             done.add(outcome.name)
             yield outcome
