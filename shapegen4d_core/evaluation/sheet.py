@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 from PIL import Image
+from scipy.spatial import cKDTree
 
 from ..rendering import contact_sheet, render_sequence
 from ..sequence import Camera, MeshSequence
@@ -15,6 +16,7 @@ SIZE = 128
 FRAMES = 4
 CLIPS_PER_BLOCK = 3
 RADIUS, FIELD_OF_VIEW = 5.8, 35.0  # the camera of the procedural pictures
+COVERING = 2.4  # radius of discs that cover 99 % of a surface, over the mean distance of neighbours
 FILLED = 0.92  # share of the picture that the points fill
 
 
@@ -39,8 +41,10 @@ def render_points(points: Sequence[np.ndarray], camera: Camera) -> np.ndarray:
     return render_frames([_discs(cloud) for cloud in points], camera)
 
 
-def _discs(cloud: np.ndarray, radius: float = 0.028, corners: int = 6) -> tuple[np.ndarray, np.ndarray]:
-    """A mesh of one small polygon per point."""
+def _discs(cloud: np.ndarray, corners: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    """A mesh of one small polygon per point, just large enough that hardly a gap is left between random points."""
+    gaps, _ = cKDTree(cloud[:, :3]).query(cloud[:, :3], k=2)
+    radius = COVERING * gaps[:, 1].mean()
     centre, normal = cloud[:, :3].astype(np.float64), cloud[:, 3:].astype(np.float64)
     helper = np.where(np.abs(normal[:, :1]) < 0.7, [[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]])
     first = np.cross(normal, helper)

@@ -29,22 +29,17 @@ class Similarity:
         return replace(self, translation=self.translation + offset)
 
 
-def fit_similarity(
-    source: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None, with_scale: bool = True
-) -> Similarity:
-    """The similarity that takes points [P,3] to their partners [P,3] with the least (weighted) squared error.
+def fit_similarity(source: np.ndarray, target: np.ndarray, with_scale: bool = True) -> Similarity:
+    """The similarity that takes points [P,3] to their partners [P,3] with the least squared error.
 
     Proper rotations only (Umeyama 1991); the scale is 1 when it is not wanted.
     """
-    weights = np.ones(len(source)) if weights is None else np.asarray(weights, dtype=float)
-    weights = weights / weights.sum()
-    source_centre, target_centre = weights @ source, weights @ target
+    source_centre, target_centre = source.mean(axis=0), target.mean(axis=0)
     from_centre, to_centre = source - source_centre, target - target_centre
-    left, strength, right = np.linalg.svd((to_centre * weights[:, None]).T @ from_centre)
+    left, strength, right = np.linalg.svd(to_centre.T @ from_centre)
     signs = np.array([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
     rotation = (left * signs) @ right
-    spread = float(weights @ (from_centre**2).sum(axis=1))
-    scale = float(strength @ signs) / max(spread, 1e-30) if with_scale else 1.0
+    scale = float(strength @ signs) / max(float((from_centre**2).sum()), 1e-30) if with_scale else 1.0
     return Similarity(scale, rotation, target_centre - scale * rotation @ source_centre)
 
 
