@@ -33,7 +33,8 @@ def run_on_ray(work: Work, jobs: Sequence[Job], workers: int = 1) -> Iterator[Ou
     done = set()
     try:
         rows = ray.data.from_items([{"index": index} for index in range(len(jobs))], override_num_blocks=len(jobs))
-        for row in rows.map(_Task(work, list(jobs)), num_cpus=1).iter_rows():
+        task = rows.map(_Task(work, list(jobs)), num_cpus=1, ray_remote_args_fn=_twice)
+        for row in task.iter_rows():
             outcome = Outcome(**json.loads(row["outcome"]))
             done.add(outcome.name)
             yield outcome
@@ -44,6 +45,11 @@ def run_on_ray(work: Work, jobs: Sequence[Job], workers: int = 1) -> Iterator[Ou
     for name, _ in jobs:
         if name not in done:
             yield Outcome(name, FAILED, reason="crash", detail="the worker process died")
+
+
+def _twice() -> dict[str, int]:
+    """Ray Data would try a job that kills its process for ever."""
+    return {"max_retries": 1}
 
 
 class _Task:
