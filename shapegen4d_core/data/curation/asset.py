@@ -70,7 +70,7 @@ def _read(job: AssetJob) -> AnimatedMesh:
     try:
         mesh = load_animated(job.source, frames=None if settings.fps else settings.frames, fps=settings.fps)
     except (InputError, OSError) as error:
-        raise Rejected("unreadable file", str(error)) from error
+        raise Rejected("unreadable file", str(error).removeprefix(f"Cannot import {job.source}: ")) from error
     if mesh.frame_count < settings.frames:
         raise Rejected("too few frames", f"{mesh.frame_count} at {mesh.fps:g} per second, {settings.frames} wanted")
     return mesh
