@@ -158,15 +158,13 @@ def _procedural(chosen: argparse.Namespace) -> None:
 
 
 def _judge(chosen: argparse.Namespace, model: ModelBundle, methods: list[str]) -> Judge:
-    stages = learning()
     from ..evaluation.judge import Judge
     from ..evaluation.mean_shape import mean_shape
     from ..evaluation.truth import procedural_settings
-    from ..models.checkpoint import model_folder
     from ..pipeline import sampler_settings
 
     settings = sampler_settings(model, steps=chosen.steps, guidance=chosen.guidance, time_shift=chosen.time_shift)
-    anchors = stages.read_anchors(model_folder(chosen.model))
+    anchors = _anchors(chosen.model)
     banks = _neighbours(chosen.data, model, anchors, [name for name in methods if name.startswith("nearest")])
     judge = Judge(model, anchors, settings, chosen.resolution, neighbours=banks)
     if "mean" not in methods or chosen.sheet:
@@ -182,10 +180,12 @@ def _neighbours(data: Path | None, model: ModelBundle, anchors: Any, methods: li
     from ..data.shards import read_shards
     from ..evaluation.neighbours import NearestFrames
     from ..training.latents import encode_clips
-    from ..training.stages import slots_of
+    from ..training.stages import prefix_slots, slots_of
 
-    clips = read_shards(data, "train", ("surface", "aligned", "rgba"))
-    latents = encode_clips(model.vae, clips, slots_of(clips, anchors), mirror=False)
+    clips = read_shards(data, "train", ("surface", "aligned", "rgba"), frame=model.config.frame)
+    count = model.config.vae.num_latents
+    slots = prefix_slots(clips, model.config.vae, count) if anchors is None else slots_of(clips, anchors)
+    latents = encode_clips(model.vae, clips, slots, mirror=False)
     return {
         name: NearestFrames(clips["rgba"], latents, silhouette=name.endswith("silhouette")) for name in methods
     }

@@ -98,7 +98,7 @@ class ShardJudge:
         if self.anchors is not None:
             slots = assign_slots(aligned[:, : 2 * len(self.anchors)], self.anchors)
         else:
-            slots = np.arange(count)[:, None]
+            slots = np.arange(count // 2 if self.model.config.vae.with_sharp_data else count)[:, None]
         more = {key: clip.arrays[key] for key in _SHARP if key in clip.arrays}
         return torch.from_numpy(encode_clip(self.model.vae, clip.arrays["surface"], aligned, slots, **more)).float()
 

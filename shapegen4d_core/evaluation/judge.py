@@ -50,10 +50,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Judge:
-    """Everything needed to score one clip: the model, its slots and sampling, the grid, and the baselines."""
+    """Everything needed to score one clip: the model, its slots (None: it has none), sampling, grid and baselines."""
 
     model: ModelBundle
-    anchors: np.ndarray
+    anchors: np.ndarray | None
     settings: SamplerSettings
     resolution: int = 64
     points: int = SURFACE_POINTS

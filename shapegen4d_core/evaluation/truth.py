@@ -55,14 +55,20 @@ def make_truth(
     family: str,
     seed: int,
     model: ModelBundle,
-    anchors: np.ndarray,
+    anchors: np.ndarray | None,
     grid: Grid,
     settings: ProceduralSettings,
     points: int = SURFACE_POINTS,
 ) -> Truth:
-    """Build one held-out clip with its fields on ``grid`` and its encoding by the model's own autoencoder."""
+    """Build one held-out clip with its fields on ``grid`` and its encoding by the model's own autoencoder.
+
+    Without ``anchors`` the latents are an unordered set: the first aligned points, which are farthest points.
+    """
     clip, asset = build_clip(family, seed, settings), build_asset(family, seed, settings)
-    rows = assign_slots(clip["aligned"][:, : 2 * len(anchors)], anchors)
+    if anchors is None:
+        rows = np.arange(model.config.vae.num_latents)[:, None]
+    else:
+        rows = assign_slots(clip["aligned"][:, : 2 * len(anchors)], anchors)
     latents = encode_clip(model.vae, clip["surface"], clip["aligned"], rows)
     return Truth(
         family,

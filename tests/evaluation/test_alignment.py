@@ -6,7 +6,7 @@ from shapegen4d_core.evaluation.alignment import AlignmentSettings, align_sequen
 from shapegen4d_core.evaluation.distances import chamfer_distance
 from shapegen4d_core.evaluation.icp import CloudPair, similarity_icp, translation_icp
 from shapegen4d_core.evaluation.points import sample_surface
-from shapegen4d_core.evaluation.search import DistanceField, SearchSettings
+from shapegen4d_core.evaluation.search import DistanceField, SearchSettings, search_similarity
 from shapegen4d_core.evaluation.similarity import Similarity, azimuth_rotation, fit_similarity
 
 SMALL = AlignmentSettings(SearchSettings(azimuths=8, scales=(0.9, 1.0, 1.1), points=400), points=1000, iterations=20)
@@ -69,6 +69,15 @@ def test_the_distance_field_equals_a_tree_within_its_cells(creature):
     exact = np.minimum(np.linalg.norm(asked[:, None] - points[None], axis=-1).min(1), 0.2)
     assert np.abs(field(asked) - exact).max() <= np.linalg.norm(field.step) / 2 + 1e-6
     assert field(np.array([[9.0, 9, 9]])) == pytest.approx(0.2)
+
+
+def test_the_best_start_of_the_grid_is_the_nearest_one(creature):
+    fixed, moving = (sample_surface(*creature, 500, seed) for seed in (1, 2))
+    truth = Similarity(2.0, azimuth_rotation(93.0), np.array([3.0, -1.0, 2.0]))
+    starts = search_similarity(truth.inverse()(moving), fixed, SearchSettings(points=500, kept=3))
+    assert len(starts) == 3 and degrees_between(starts[0].rotation, truth.rotation) <= 7.6
+    assert starts[0].scale == pytest.approx(2.0, rel=0.11)
+    assert np.abs(starts[0](truth.inverse()(moving)) - moving).mean() < 0.1
 
 
 def test_the_reference_sequence_is_aligned(golden):

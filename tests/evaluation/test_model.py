@@ -65,6 +65,12 @@ def test_a_vanishing_shape_is_the_worst_in_everything_it_lacks(judge, truth):
     assert (values["iou"], values["chamfer"], values["jitter"], values["f_0.05"]) == (0, 2, 10, 0)
 
 
+def test_a_model_without_slots_is_encoded_from_the_first_points(judge, truth):
+    other = replace(judge, anchors=None).truth(truth.name, truth.seed)
+    assert other.latents.shape == truth.latents.shape and not torch.equal(other.latents, truth.latents)
+    assert np.array_equal(other.fields, truth.fields)
+
+
 def test_methods_see_the_clip_and_the_seed(judge, truth):
     first = judge.latents("base-shared", 0, truth)
     assert torch.equal(first, judge.latents("base-shared", 0, truth)) and first.shape == truth.latents.shape
@@ -100,7 +106,8 @@ def test_the_default_methods_are_those_that_can_run(judge):
 def counted(task):
     """Rows without a model: what they say depends on the run alone."""
     name = "-".join(map(str, task.clip))
-    return [Row(name, task.clip[0], method, seed, {"iou": float(len(method) + (seed or 0))}) for method, seed in task.runs]
+    values = [{"iou": float(len(method) + (seed or 0))} for method, seed in task.runs]
+    return [Row(name, task.clip[0], *run, found) for run, found in zip(task.runs, values)]
 
 
 def test_a_stopped_evaluation_goes_on_and_ends_the_same(tmp_path):
