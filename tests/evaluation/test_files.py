@@ -1,4 +1,5 @@
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from shapegen4d_core.evaluation.alignment import AlignmentSettings
 from shapegen4d_core.evaluation.compare import Comparison, pairs_of, run_comparison
 from shapegen4d_core.evaluation.gradient_icp import GradientSettings
 from shapegen4d_core.evaluation.mesh_files import find_assets, read_shapes
-from shapegen4d_core.evaluation.paper import PaperSettings, score_floor, score_paper
+from shapegen4d_core.evaluation.paper import PaperSettings, score_floor, score_paper, surface_distance
 from shapegen4d_core.evaluation.score_file import ScoreFile
 from shapegen4d_core.evaluation.search import SearchSettings
 from shapegen4d_core.evaluation.similarity import azimuth_rotation
@@ -75,13 +76,28 @@ def test_tracked_points_of_actionbench_are_read(tmp_path):
     assert np.allclose(tracks, points[:, rows, :3])
 
 
-@pytest.mark.parametrize("spoil", ["pickle", "shape", "text", "mixed", "nothing"])
+class Trap:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_nothing_is_run_from_an_array_of_objects(tmp_path):
+    np.save(tmp_path / "x.npy", np.array([Trap(tmp_path / "sprung")], dtype=object), allow_pickle=True)
+    with pytest.raises(InputError, match="array"):
+        read_shapes(tmp_path / "x.npy")
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("spoil", ["shape", "text", "mixed", "nothing"])
 def test_unusable_files_are_refused(tmp_path, spoil):
     folder = tmp_path / "asset"
     folder.mkdir()
-    if spoil == "pickle":
-        np.save(folder / "x.npy", np.array([{"a": 1}]), allow_pickle=True)
-    elif spoil == "shape":
+    if spoil == "shape":
         np.save(folder / "x.npy", np.zeros((4, 3)))
     elif spoil == "text":
         (folder / "x.ply").write_text("no mesh")
@@ -105,6 +121,7 @@ def test_a_perfect_prediction_reaches_the_floor(creature, tmp_path):
     raw, _ = score_paper(read_shapes(tmp_path / "p" / "a.safetensors"), truth, replace(SETTINGS, align=False))
     assert raw["iou"] < 0.2, "protocol none takes positions as they are"
     same, _ = score_paper(truth, truth, replace(SETTINGS, align=False))
+    assert same["surface_distance"] < 1e-6 < 0.1 < raw["surface_distance"]
     assert same["iou"] == 1 and same["psnr"] == 99 and same["f_0.05"] > 0.99 * floor["f_0.05"]
 
 
@@ -116,6 +133,16 @@ def test_empty_frames_are_scored_as_the_worst(creature, tmp_path):
     plain = replace(SETTINGS, align=False)
     values, empty = score_paper(shapes_in(tmp_path, gone), shapes_in(tmp_path, two, "b"), plain)
     assert empty == 1 and values["iou"] == pytest.approx(0.5) and 1.0 < values["chamfer"] < 1.1
+
+
+def test_point_to_surface_equals_the_reference_and_counts_both_ways(golden):
+    data = golden("point_mesh")
+    meshes = [(data[f"{name}.verts"], data[f"{name}.faces"]) for name in ("closed", "torus")]
+    clouds = [data[f"{name}.points"].astype(float) for name in ("torus", "closed")]
+    found = surface_distance(meshes[:1], meshes[1:], clouds[:1], clouds[1:])
+    ways = (np.sqrt(data[f"{name}.sqdist_igl"]).mean() for name in ("torus", "closed"))
+    assert found == pytest.approx(sum(ways), rel=1e-4)
+    assert surface_distance(meshes[:1], meshes[1:], [clouds[0][:0]], clouds[1:]) == 2
 
 
 def test_failures_stay_in_the_table_and_a_second_run_does_nothing_twice(creature, tmp_path):
