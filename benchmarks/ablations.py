@@ -12,9 +12,12 @@ are not trained again; it runs on one process or by ``accelerate launch`` as wel
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import torch
 
 from shapegen4d_core.cli.bars import bar
 from shapegen4d_core.evaluation.judge import Judge
@@ -111,10 +114,11 @@ def main() -> None:
     settings = TrainSettings(
         seconds=None, steps=chosen.steps, batch=chosen.batch, rate=2e-3, precision=chosen.precision
     )
+    unaligned = any(variant.adapter and variant.adapter.latents == INDEPENDENT for variant in variants.values())
+    if unaligned and not (chosen.run / INDEPENDENT).exists() and int(os.environ.get("RANK", "0")) == 0:
+        where = "cuda" if torch.cuda.is_available() else "cpu"  # before the group, whose barriers have a time limit
+        stages.run_latents(chosen.data, chosen.run, queries="independent", device=where)
     with join() as workers:
-        if workers.main and any(v.adapter and v.adapter.latents == INDEPENDENT for v in variants.values()):
-            if not (chosen.run / INDEPENDENT).exists():
-                stages.run_latents(chosen.data, chosen.run, queries="independent", device=workers.device)
         workers.wait()
         for variant in variants.values():
             train_variant(variant, chosen, settings, workers)

@@ -63,9 +63,10 @@ def stage_of(kind: str, config: ModelConfig, device: torch.device) -> Stage:
 def seconds_per_sample(stage: Stage, settings: TrainSettings, device: torch.device, steps: int) -> float:
     """Time of a training step divided by its samples, the first steps left out."""
     stamps: list[float] = []
+    torch._dynamo.reset()  # rows must not share compiled graphs
 
     def check() -> None:
-        if device.type == "cuda":
+        if device.type == "cuda" and len(stamps) in (2, steps + 2):
             torch.cuda.synchronize()
         stamps.append(time.perf_counter())
 

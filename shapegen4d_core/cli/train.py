@@ -93,6 +93,8 @@ def _train(chosen: argparse.Namespace) -> None:
 
         print("\n".join(report(chosen.stage, chosen.model, _settings(chosen), _latents(chosen))))
         return
+    import torch
+
     stages = learning()
     if chosen.stage == "export":
         if chosen.output is None:
@@ -110,7 +112,7 @@ def _train(chosen: argparse.Namespace) -> None:
         raise InputError(f"With --model the stage {chosen.stage} is the published one; train latents and adapter only.")
     if chosen.stage == "latents":
         with bar("clips", chosen.quiet) as progress:
-            where = chosen.device or "cpu"
+            where = chosen.device or ("cuda" if torch.cuda.is_available() else "cpu")
             stages.run_latents(
                 chosen.data, chosen.folder, chosen.model, chosen.queries, where, _latents(chosen), progress=progress
             )

@@ -43,7 +43,7 @@ def attention(q: Tensor, k: Tensor, v: Tensor, key_bias: Tensor | None = None) -
     The implementation is chosen with :func:`attention_implementation`. Time of explicit / sdpa on one
     CPU core in float32, forward plus backward: 1.0 at q [48, 4, 105, 32], 2.1 at [8, 4, 840, 32].
     """
-    if _implementation.get() == "explicit":
+    if not torch.compiler.is_compiling() and _implementation.get() == "explicit":
         logits = (q * (1.0 / math.sqrt(q.shape[-1]))) @ k.transpose(-2, -1)
         if key_bias is not None:
             logits = logits + key_bias.to(logits.dtype)

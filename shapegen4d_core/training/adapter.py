@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..models.adapter import SpatioTemporalAdapter
 from ..models.denoiser import Denoiser
 from ..models.image_encoder import ImageEncoder
-from .bank import FrameBank
+from .bank import FrameBank, sent
 from .base import data_error, velocity_errors
 from .draws import clean_frames, colour_changes, generator, noise_levels
 from .loop import Batches
@@ -66,7 +66,7 @@ def adapter_batches(
         count = len(every[0]) // frames
         pixels, latents = bank.take(every[0], np.tile(np.arange(frames), count), every[1], (every[2], every[3]))
         whole = {"pixels": pixels.unflatten(0, (count, frames)), "latents": latents.unflatten(0, (count, frames))}
-        return whole | {key: torch.from_numpy(value).to(bank.device) for key, value in small.items()}
+        return whole | {key: sent(value, bank.device) for key, value in small.items()}
 
     return batch
 
@@ -74,18 +74,23 @@ def adapter_batches(
 def adapter_validation(bank: FrameBank, limit: int = 16) -> Callable[[AdapterLoss], dict[str, float]]:
     """A function that measures the velocity error with shared noise at sigma 0.6, 0.9 and 1 on fixed clips."""
     clips, frames = min(limit, bank.clips), bank.frames
-    pixels, target = bank.all_frames(clips)
-    drawn = np.random.default_rng(0).standard_normal((clips, 1, *target.shape[1:]), dtype=np.float32)
-    noise = torch.from_numpy(np.repeat(drawn, frames, axis=1)).flatten(0, 1).to(bank.device)
+    drawn = np.random.default_rng(0).standard_normal((clips, 1, *bank.latents.shape[2:]), dtype=np.float32)
 
-    @torch.no_grad()
-    def evaluate(loss: AdapterLoss) -> dict[str, float]:
+    def errors_of(loss: AdapterLoss, clip: int) -> dict[str, float]:
         encoder, denoiser = loss.frozen
+        every = np.full(frames, clip)
+        pixels, target = bank.take(every, np.arange(frames), np.zeros_like(every), None)
         tokens = encoder.tokens(pixels)
 
         def velocity(noisy: Tensor, time: Tensor) -> Tensor:
             return denoiser(noisy, time, tokens, adapter=loss.adapter, frames=frames)
 
+        noise = sent(drawn[clip], bank.device).expand_as(target)
         return velocity_errors(velocity, target, noise, (0.6, 0.9, 1.0))
+
+    @torch.no_grad()
+    def evaluate(loss: AdapterLoss) -> dict[str, float]:
+        rows = [errors_of(loss, clip) for clip in range(clips)]
+        return {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
 
     return evaluate

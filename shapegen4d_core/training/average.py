@@ -24,8 +24,8 @@ class Average:
         self.count += 1
         decay = min(self.decay, (1 + self.count) / (10 + self.count))
         parameters = trainable(module)
-        for name, kept in self.values.items():
-            kept.lerp_(parameters[name].detach(), 1.0 - decay)
+        current = [parameters[name].detach() for name in self.values]
+        torch._foreach_lerp_(list(self.values.values()), current, 1.0 - decay)
 
     @contextmanager
     def applied(self, module: nn.Module) -> Iterator[nn.Module]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,14 +11,21 @@ from torch import Tensor
 from ..errors import InputError
 from ..models.config import ImageEncoderConfig
 
-RESIDENT_BYTES = 24 * 2**30
-"""Data sets up to this size live on the GPU; larger ones stay in main memory and travel batch by batch."""
-
 
 def resident(array: np.ndarray, device: torch.device | str) -> Tensor:
-    """``array`` as a tensor on the device if it fits there for good, else on the CPU (sharing its memory)."""
+    """``array`` on the GPU if it takes at most a quarter of what is free there, else on the CPU (not copied)."""
     tensor = torch.from_numpy(array)
-    return tensor.to(device) if torch.device(device).type != "cpu" and array.nbytes <= RESIDENT_BYTES else tensor
+    if torch.device(device).type == "cuda" and array.nbytes <= torch.cuda.mem_get_info(device)[0] // 4:
+        return tensor.to(device)
+    return tensor
+
+
+def sent(values: np.ndarray | Tensor, device: torch.device) -> Tensor:
+    """``values`` on the device; a GPU copies them while it is still busy with the step before."""
+    tensor = torch.from_numpy(np.ascontiguousarray(values)) if isinstance(values, np.ndarray) else values
+    if device.type != "cuda" or tensor.is_cuda:
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def network_pixels(rgba: Tensor, config: ImageEncoderConfig, change: tuple[Tensor, Tensor] | None = None) -> Tensor:
@@ -34,8 +43,13 @@ def network_pixels(rgba: Tensor, config: ImageEncoderConfig, change: tuple[Tenso
         pixels = torch.cat([colour * alpha, alpha], dim=-1)
     else:
         pixels = colour * alpha + (1.0 - alpha)
-    mean, deviation = (torch.tensor(v, device=rgba.device, dtype=torch.float32) for v in (config.mean, config.std))
+    mean, deviation = (_constant(tuple(values), rgba.device) for values in (config.mean, config.std))
     return ((pixels - mean) / deviation).permute(0, 3, 1, 2).contiguous()
+
+
+@lru_cache(maxsize=16)
+def _constant(values: tuple[float, ...], device: torch.device) -> Tensor:
+    return torch.tensor(values, dtype=torch.float32, device=device)
 
 
 class FrameBank:
@@ -68,19 +82,14 @@ class FrameBank:
         self, clip: np.ndarray, frame: np.ndarray, flip: np.ndarray, change: tuple[np.ndarray, np.ndarray] | None
     ) -> tuple[Tensor, Tensor]:
         """Pixels [F,C,S,S] and latents [F,N,C'] float32 of frames [F] of clips [F], mirrored where ``flip`` is 1."""
-        clip, frame, flip = (torch.from_numpy(np.ascontiguousarray(index)) for index in (clip, frame, flip))
-        where = self.rgba.device
-        rgba = self.rgba[clip.to(where), frame.to(where)].to(self.device)
-        turned = flip.to(self.device)[:, None, None, None] == 1
-        rgba = torch.where(turned, rgba.flip(2), rgba) if self.mirrored else rgba
+        rgba = self._rows(self.rgba, clip, frame)
+        if self.mirrored:
+            rgba = torch.where(sent(flip, self.device)[:, None, None, None] == 1, rgba.flip(2), rgba)
         if change is not None:
-            change = tuple(torch.from_numpy(part).to(self.device) for part in change)
-        where = self.latents.device
-        latents = self.latents[(clip + self.clips * flip).to(where), frame.to(where)].to(self.device).float()
+            change = tuple(sent(part, self.device) for part in change)
+        latents = self._rows(self.latents, clip + self.clips * flip, frame).float()
         return network_pixels(rgba, self.config, change), latents
 
-    def all_frames(self, clips: int) -> tuple[Tensor, Tensor]:
-        """Pixels [B*T,C,S,S] and latents [B*T,N,C'] of the first clips, plain."""
-        clip = np.repeat(np.arange(min(clips, self.clips)), self.frames)
-        frame = np.tile(np.arange(self.frames), min(clips, self.clips))
-        return self.take(clip, frame, np.zeros_like(clip), None)
+    def _rows(self, array: Tensor, clip: np.ndarray, frame: np.ndarray) -> Tensor:
+        """Frames [F,...] of an array [clips,T,...], on the device of the bank."""
+        return sent(array[sent(clip, array.device), sent(frame, array.device)], self.device)

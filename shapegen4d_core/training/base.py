@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..models.denoiser import Denoiser
 from ..models.image_encoder import ImageEncoder
-from .bank import FrameBank
+from .bank import FrameBank, sent
 from .draws import colour_changes, generator, noise_levels
 from .loop import Batches
 
@@ -55,7 +55,7 @@ def base_batches(bank: FrameBank, shift: float, drop: float, seed: int = 0) -> B
         pixels, latents = bank.take(clip[rows], frame[rows], flip[rows], tuple(part[rows] for part in change))
         small = {"noise": noise, "sigma": sigma, "keep": keep}
         return {"pixels": pixels, "latents": latents} | {
-            key: torch.from_numpy(value).to(bank.device) for key, value in small.items()
+            key: sent(value, bank.device) for key, value in small.items()
         }
 
     return batch

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..data.slots import assign_slots, mirror_slots
+from ..errors import InputError
 from ..geometry.sampling import farthest_point_sampling
 from ..models.shape_vae import ShapeVAE
 from ..progress import Check, Progress, tick
@@ -24,16 +25,22 @@ def encode_clip(
     aligned: np.ndarray,
     slots: np.ndarray,
     flip: float = 1.0,
-    points: int = 1024,
+    points: int | None = None,
     sharp: np.ndarray | None = None,
     aligned_sharp: np.ndarray | None = None,
 ) -> np.ndarray:
     """Posterior mode [T,N,C] float16 of one clip.
 
     surface [T,P,6], aligned [T,Q,6], slots [N,K] rows of ``aligned`` (the first of each is used); flip -1 mirrors x.
+    points: rows of each cloud, None for the model's own number. Raises InputError when the shards hold fewer.
     Models with a sharp-edge cloud take sharp [T,P',6] and aligned_sharp [T,Q',6], whose first N rows they use.
     """
-    device = vae.pre_kl.weight.device
+    points, device = points or vae.config.n_samples, vae.pre_kl.weight.device
+    for name, held in (("surface", surface), ("sharp", sharp)):
+        if held is not None and held.shape[1] < points:
+            raise InputError(
+                f"The shards hold {held.shape[1]} {name} points and the model takes {points}; curate with more."
+            )
     signs = torch.full((len(surface),), flip, device=device)
 
     def cloud(values: np.ndarray) -> Tensor:

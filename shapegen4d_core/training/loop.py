@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +29,7 @@ Batches = Callable[[int, slice, int], Batch]
 """(step, rows, total): the ``rows`` of the batch of ``total`` samples that belongs to a step, whoever asks."""
 
 SETTINGS = "settings.json"
+WARM_STEPS = 50
 
 
 @dataclass
@@ -85,7 +87,7 @@ class _Run:
         spent = found.get("seconds", 0.0)
         now = time.monotonic()
         self.began, self.saved, self.pictured = now - spent, now, now
-        self.share = settings.share(self.step, spent)
+        self.spent, self.share = spent, settings.share(self.step, spent)
         self.records = Records(folder, self.step) if workers.main else None
         self.sums = {key: torch.tensor(value, dtype=torch.float64) for key, value in found.get("sums", {}).items()}
         self.counted = found.get("counted", 0)
@@ -97,16 +99,18 @@ class _Run:
 
     def advance(self) -> None:
         metrics = self._gradients()
-        metrics["norm"] = whole(self.optimizer.step(schedule(min(self.share, 1.0))))
+        warm = min(1.0, (self.step + 1) / WARM_STEPS)
+        metrics["norm"] = whole(self.optimizer.step(warm * schedule(min(self.share, 1.0))))
         self.average.update(self.stage.loss)
         self.step += 1
         self.samples += self.settings.batch * self.settings.accumulate * self.workers.count
         for key, value in metrics.items():
             self.sums[key] = self.sums.get(key, 0.0) + value.double()
         self.counted += 1
-        if self.settings.seconds is None or self.step % 5 == 0:
-            self.share = self.workers.agree(self.settings.share(self.step, time.monotonic() - self.began))
-        if self.step % self.settings.report_every == 0:
+        if self.settings.seconds is not None and self.step % 5 == 0:
+            self.spent = self.workers.agree(time.monotonic() - self.began)
+        self.share = self.settings.share(self.step, self.spent)
+        if self.step % self.settings.report_every == 0 or self.step % self.settings.evaluate_every == 0:
             self._report()
         self._keep()
 
@@ -131,7 +135,7 @@ class _Run:
     def _report(self) -> None:
         row = {key: float(value) / self.counted for key, value in self.sums.items()}
         self.sums, self.counted = {}, 0
-        if not all(torch.isfinite(torch.tensor(value)) for value in row.values()):
+        if not all(map(math.isfinite, row.values())):
             raise InputError(f"The loss is no longer finite at step {self.step}; lower --rate and start again.")
         if self.step % self.settings.evaluate_every == 0:
             row |= self._evaluated()
@@ -142,10 +146,9 @@ class _Run:
         return {"seconds": time.monotonic() - self.began, "samples": self.samples}
 
     def _evaluated(self) -> dict[str, float]:
-        alone = self.settings.parallel == "ddp" and not self.workers.main
-        if self.stage.evaluate is None or alone:
+        if self.stage.evaluate is None or self._left_to_main():
             return {}
-        with self.average.applied(self.stage.loss) as module, self._context():
+        with self._judged() as module, self.workers.arithmetic(self.settings.precision):
             return {f"val_{key}": value for key, value in self.stage.evaluate(module).items()}
 
     def _keep(self) -> None:
@@ -160,14 +163,26 @@ class _Run:
             self.pictured = time.monotonic()
 
     def _picture(self) -> None:
-        alone = self.settings.parallel == "ddp" and not self.workers.main
-        if self.stage.picture is None or alone:
+        if self.stage.picture is None or self._left_to_main():
             return
-        with self.average.applied(self.stage.loss) as module:
-            self.stage.picture(module, self.folder / "sheets" / f"step-{self.step:06d}.png")
+        path = self.folder / "sheets" / f"step-{self.step:06d}.png"
+        with self._judged() as module:
+            self.stage.picture(module, path if self.workers.main else None)
+
+    def _left_to_main(self) -> bool:
+        """Whether judging is the main process's alone; with split weights all have to take part."""
+        return self.settings.parallel == "ddp" and not self.workers.main
+
+    @contextmanager
+    def _judged(self) -> Iterator[nn.Module]:
+        """The module with averaged weights, whole on this process."""
+        with self.average.applied(self.stage.loss) as module, self.workers.gathered(module), self._context():
+            yield module
 
     def _save(self) -> None:
         sums = {key: float(value) for key, value in self.sums.items()}
+        if not self.workers.agree(float(all(map(math.isfinite, sums.values())))):
+            return  # the last good checkpoint stays
         spent = {"step": self.step, **self._spent(), "sums": sums, "counted": self.counted}
         save_state(self.folder, self.stage.loss, self.average, self.optimizer, spent, self.workers)
 
@@ -175,7 +190,10 @@ class _Run:
         """Write the last checkpoint and figures, unless the budget was spent before, and put the average in place."""
         if self.step > self.started:
             self._save()
-            row = self._evaluated()
+            judged = self.step % self.settings.evaluate_every == 0
+            if self.counted:
+                self._report()
+            row = {} if judged else self._evaluated()
             if self.records and row:
                 self.records.add(self.step, {**self._spent(), **row})
             if self.settings.picture_seconds:

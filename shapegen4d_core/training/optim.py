@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from ..errors import InputError
 from .workers import like
 
 EMBEDDING_NAMES = (
@@ -81,14 +82,16 @@ class Muon(torch.optim.Optimizer):
     def _step_shape(self, group: dict, shape: torch.Size, members: list[nn.Parameter]) -> None:
         gradients = torch.stack([parameter.grad for parameter in members])
         for parameter in members:
-            self.state[parameter].setdefault("momentum", torch.zeros_like(parameter))
-        buffers = torch.stack([self.state[parameter]["momentum"] for parameter in members])
+            if "momentum" not in self.state[parameter]:
+                self.state[parameter]["momentum"] = torch.zeros_like(parameter)
+        momenta = [self.state[parameter]["momentum"] for parameter in members]
+        buffers = torch.stack(momenta)
         buffers.lerp_(gradients, 1.0 - group["momentum"])
         update = orthogonalised(gradients.lerp(buffers, group["momentum"]))
         rate = group["lr"] * 0.2 * max(shape) ** 0.5
-        for parameter, buffer, change in zip(members, buffers, update):
-            self.state[parameter]["momentum"].copy_(buffer)
-            parameter.mul_(1.0 - group["lr"] * group["weight_decay"]).sub_(change, alpha=rate)
+        torch._foreach_copy_(momenta, list(buffers.unbind()))
+        torch._foreach_mul_(members, 1.0 - group["lr"] * group["weight_decay"])
+        torch._foreach_add_(members, list(update.unbind()), alpha=-rate)
 
 
 class Optimizer:
@@ -131,6 +134,9 @@ class Optimizer:
     def restore(self, named: dict[str, nn.Parameter], stored: dict[str, Tensor]) -> None:
         """Take back what :meth:`state` gave."""
         owners = {id(p): part for part in self.parts for group in part.param_groups for p in group["params"]}
+        muon = any(isinstance(part, Muon) for part in self.parts)
+        if stored and muon != any(key.endswith("/momentum") for key in stored):
+            raise InputError("This run was begun with another optimizer; give the same --optimizer or a new --folder.")
         for key, value in stored.items():
             name, kind = key.rsplit("/", 1)
             parameter = named[name]

@@ -27,7 +27,7 @@ FRONT = Camera(0.0, 10.0, 5.8, (0.0, 0.0, 0.0), 23.0, SIZE, SIZE)
 
 
 @torch.no_grad()
-def generation_sheet(run: Path, bank: FrameBank, module: BaseLoss | AdapterLoss, path: Path) -> None:
+def generation_sheet(run: Path, bank: FrameBank, module: BaseLoss | AdapterLoss, path: Path | None) -> None:
     """Input frames, the decoded true latents and generated meshes of the first held-out clips."""
     encoder, denoiser = module.frozen if isinstance(module, AdapterLoss) else (module.encoder, module.denoiser)
     adapter = module.adapter if isinstance(module, AdapterLoss) else None
@@ -43,7 +43,7 @@ def generation_sheet(run: Path, bank: FrameBank, module: BaseLoss | AdapterLoss,
 
 @torch.no_grad()
 def reconstruction_sheet(
-    surface: np.ndarray, aligned: np.ndarray, slots: np.ndarray, module: VAELoss, path: Path
+    surface: np.ndarray, aligned: np.ndarray, slots: np.ndarray, module: VAELoss, path: Path | None
 ) -> None:
     """The meshes the autoencoder makes of one held-out clip: surface [T,P,6], aligned [T,Q,6], slots [N,K]."""
     latents = torch.from_numpy(encode_clip(module.vae, surface, aligned, slots)).float()
@@ -55,6 +55,8 @@ def _rendered(vae: ShapeVAE, latents: Tensor) -> np.ndarray:
     return render_sequence(decode_sequence(vae, value, DecodeSettings(resolution=RESOLUTION)), FRONT).numpy()
 
 
-def _save(rows: list[np.ndarray], labels: tuple[str, ...], path: Path) -> None:
+def _save(rows: list[np.ndarray], labels: tuple[str, ...], path: Path | None) -> None:
+    if path is None:  # a process that only lends its share of the weights
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     save_png(contact_sheet(rows, labels=labels), path)

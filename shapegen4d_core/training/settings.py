@@ -52,6 +52,8 @@ class TrainSettings:
         for name in ("batch", "accumulate", "report_every", "evaluate_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        if self.parallel == "fsdp" and self.compile:
+            raise InputError("--compile goes with --parallel ddp only; leave one of the two out.")
         if self.parallel == "fsdp" and self.optimizer == "muon":
             raise InputError("Muon needs whole matrices, which fsdp splits; set --optimizer adamw or --parallel ddp.")
 

@@ -157,7 +157,7 @@ def run_latents(
         if queries == "independent":
             anchors = read_anchors(run)
             picked = [np.stack(list(independent_points(rows, anchors, i))) for i, rows in enumerate(clips["surface"])]
-            clips["aligned"], slots = np.stack(picked), np.tile(np.arange(len(anchors))[:, None], (len(picked), 1, 1))
+            clips["aligned"], slots = np.stack(picked), np.tile(np.arange(len(anchors))[:, None], (len(picked), 1, 2))
         else:
             slots = _query_rows(clips, run if model is None else model_folder(model), vae.config, latents)
         arrays[split] = encode_clips(vae, clips, slots, mirror=split == "train", progress=progress, check=check)
@@ -214,12 +214,12 @@ def run_adapter(
     options = options or AdapterOptions()
     base, config = run_base_networks(run, model)
     bank, held_out = _banks(data, run / options.latents, config, workers.device)
-    half = settings.precision == "bf16" and workers.device.type == "cuda"
-    base.to(device=workers.device, dtype=torch.bfloat16 if half and model is not None else None)
     torch.manual_seed(settings.seed)
     options = replace(options, changes={**options.changes, "frames": bank.frames})
     adapter = fresh_adapter(config, options.changes)
     adapter.copy_single_blocks(base.denoiser)
+    half = settings.precision == "bf16" and workers.device.type == "cuda" and model is not None
+    base.to(device=workers.device, dtype=torch.bfloat16 if half else None)
     loss = AdapterLoss(adapter, base.encoder, base.denoiser)
     stage = _stage(loss, settings, [adapter, base.denoiser], options)
     stage.batches = adapter_batches(bank, config.train_time_shift, DROP, options.shared, options.clean, settings.seed)

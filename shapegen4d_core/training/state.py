@@ -19,12 +19,23 @@ from .workers import Workers, like, trainable, whole
 STATE, AVERAGE = "state.safetensors", "average.safetensors"
 
 
+def _gathered(values: dict[str, Tensor], workers: Workers) -> dict[str, Tensor]:
+    """Whole copies on the CPU of the main process; {} on the others, which only take part."""
+    found = {}
+    for name, value in values.items():
+        complete = whole(value.detach())
+        if workers.main:
+            found[name] = complete.to("cpu", copy=True).contiguous()
+    return found
+
+
 def save_average(folder: Path, module: nn.Module, average: Average, workers: Workers) -> None:
     """Write the averaged weights, and whatever is not trained, as ``average.safetensors``."""
-    values = {name: whole(average.values.get(name, own)).detach().cpu() for name, own in module.state_dict().items()}
+    held = {name: average.values.get(name, own) for name, own in module.state_dict().items()}
+    values = _gathered(held, workers)
     if workers.main:
         with atomic_path(folder / AVERAGE) as temporary:
-            save_file({name: value.contiguous().clone() for name, value in values.items()}, temporary)
+            save_file(values, temporary)
 
 
 def save_state(
@@ -34,7 +45,7 @@ def save_state(
     arrays = {f"weights.{name}": p for name, p in trainable(module).items()}
     arrays |= {f"average.{name}": value for name, value in average.values.items()}
     arrays |= {f"optimizer.{name}": value for name, value in optimizer.state(trainable(module)).items()}
-    gathered = {name: whole(value).detach().cpu().contiguous().clone() for name, value in arrays.items()}
+    gathered = _gathered(arrays, workers)
     if workers.main:
         header = {"progress": json.dumps({**progress, "average_count": average.count})}
         with atomic_path(folder / STATE) as temporary:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..models.shape_vae import ShapeVAE
-from .bank import resident
+from .bank import resident, sent
 from .draws import generator
 from .loop import Batches
 
@@ -59,12 +59,12 @@ class PointBank:
     def frames_of(self, key: str, clip: np.ndarray, frame: np.ndarray, rows: np.ndarray | None = None) -> Tensor:
         """Points [F,P,C] of frames; ``rows`` are shared [P] or one set per frame [F,P]."""
         array = self.arrays[key]
-        clip, frame = (torch.from_numpy(index).to(array.device) for index in (clip, frame))
+        clip, frame = (sent(index, array.device) for index in (clip, frame))
         if rows is None:
-            return array[clip, frame].to(self.device)
-        rows = torch.from_numpy(rows).to(array.device)
+            return sent(array[clip, frame], self.device)
+        rows = sent(rows, array.device)
         rows = rows[None] if rows.ndim == 1 else rows
-        return array[clip[:, None], frame[:, None], rows].to(self.device)
+        return sent(array[clip[:, None], frame[:, None], rows], self.device)
 
 
 def vae_batches(
@@ -85,13 +85,13 @@ def vae_batches(
         )
         clip, frame = clip[rows], frame[rows]
         query = np.take_along_axis(bank.slots[clip], choice, 2)[..., 0]
-        sign = torch.from_numpy(flip).to(bank.device)
+        sign = sent(flip, bank.device)
         samples = [bank.frames_of(key, clip, frame, pick) for key, pick in zip(SAMPLE_KEYS, some)]
         return {
             "surface": mirrored(bank.frames_of("surface", clip, frame, cloud), sign, normals=True),
             "query": mirrored(bank.frames_of("aligned", clip, frame, query), sign, normals=True),
             "samples": mirrored(torch.cat(samples, dim=1), sign),
-            "noise": torch.from_numpy(noise).to(bank.device),
+            "noise": sent(noise, bank.device),
         }
 
     return batch

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
@@ -65,6 +66,18 @@ class Workers:
         devices = [self.device] if self.device.type == "cuda" else None
         return DistributedDataParallel(torch.compile(loss) if settings.compile else loss, device_ids=devices)
 
+    @contextmanager
+    def gathered(self, module: nn.Module) -> Iterator[nn.Module]:
+        """``module`` with all its weights whole, for calls of its parts past its own forward."""
+        split = [part for part in module.modules() if isinstance(part, FSDPModule)]
+        for part in split:
+            part.unshard()
+        try:
+            yield module
+        finally:
+            for part in split:
+                part.reshard()
+
     def accumulating(self, wrapped: nn.Module, last: bool) -> AbstractContextManager:
         """Exchange gradients in this micro-batch only if it is the ``last`` of its step."""
         if isinstance(wrapped, DistributedDataParallel) and not last:
@@ -113,11 +126,6 @@ def like(value: Tensor, pattern: Tensor) -> Tensor:
     return value
 
 
-def to_device(batch: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
-    """Every tensor of a batch on ``device``."""
-    return {key: value.to(device, non_blocking=True) for key, value in batch.items()}
-
-
 def trainable(module: nn.Module) -> dict[str, nn.Parameter]:
     """Parameters that are trained, by name."""
     return {name: p for name, p in module.named_parameters() if p.requires_grad}
@@ -128,7 +136,8 @@ def recompute(modules: Iterable[nn.Module], blocks: tuple[type, ...]) -> None:
     from torch.utils.checkpoint import checkpoint
 
     def light(forward: Any) -> Any:
-        return lambda *args, **kwargs: checkpoint(forward, *args, use_reentrant=False, **kwargs)
+        again = partial(checkpoint, forward, use_reentrant=False, preserve_rng_state=False)  # nothing here is random
+        return lambda *args, **kwargs: again(*args, **kwargs)
 
     for network in modules:
         for module in network.modules():

@@ -70,7 +70,7 @@ def test_a_spent_budget_is_not_spent_again_and_a_larger_one_goes_on(stage_of, tm
     again = weights(train(stage_of(seed=1), tmp_path, SETTINGS))
     assert all(torch.equal(first[name], again[name]) for name in first)
     train(stage_of(seed=1), tmp_path, replace(SETTINGS, steps=14))
-    assert [row["step"] for row in read_log(tmp_path)] == [2, 4, 6, 8, 10, 12, 12, 14, 14]
+    assert [row["step"] for row in read_log(tmp_path)] == [2, 4, 6, 8, 10, 12, 14, 14]
 
 
 def test_the_returned_module_has_the_averaged_weights(stage_of, tmp_path):
@@ -164,6 +164,32 @@ def test_a_state_of_another_network_is_refused(stage_of, config, data, tmp_path)
         train(Stage(loss, None), tmp_path, SETTINGS, Workers())
 
 
+def test_steps_end_a_run_that_has_minutes_as_well(stage_of, tmp_path):
+    train(stage_of(), tmp_path, replace(SETTINGS, seconds=600.0, steps=7))
+    assert read_log(tmp_path)[-1]["samples"] == 7 * SETTINGS.batch
+
+
+def test_a_bad_step_does_not_replace_the_last_good_checkpoint(stage_of, tmp_path):
+    stage = stage_of()
+    settings = replace(SETTINGS, save_seconds=0.0, report_every=100, evaluate_every=100)
+
+    def batches(step, rows, total):
+        batch = stage.batches(step, rows, total)
+        return {**batch, "noise": batch["noise"] * float("nan")} if step == 7 else batch
+
+    with pytest.raises(InputError, match="no longer finite"):
+        train(replace(stage, batches=batches), tmp_path, settings)
+    again = replace(stage_of(seed=2), batches=stage.batches)
+    train(again, tmp_path, settings)
+    assert all(value.isfinite().all() for value in again.loss.state_dict().values())
+
+
+def test_resuming_with_another_optimizer_is_refused(stage_of, tmp_path):
+    train(stage_of(), tmp_path, replace(SETTINGS, steps=1))
+    with pytest.raises(InputError, match="same --optimizer"):
+        train(stage_of(), tmp_path, replace(SETTINGS, optimizer="adamw"))
+
+
 @pytest.mark.parametrize(
     "changes, message",
     [
@@ -171,6 +197,7 @@ def test_a_state_of_another_network_is_refused(stage_of, config, data, tmp_path)
         ({"optimizer": "sgd"}, "muon, adamw"),
         ({"precision": "fp8"}, "float32, bf16"),
         ({"parallel": "fsdp"}, "--optimizer adamw"),
+        ({"parallel": "fsdp", "optimizer": "adamw", "compile": True}, "--parallel ddp only"),
         ({"accumulate": 0}, "at least 1"),
     ],
 )

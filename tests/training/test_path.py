@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -56,6 +57,21 @@ def test_independent_queries_give_other_latents_of_the_same_scale(trained):
     assert aligned["train"].shape == independent["train"].shape == (8, 8, 64, 8)
     assert torch.equal(aligned["scale"], independent["scale"])
     assert not torch.equal(aligned["train"], independent["train"])
+
+
+def test_independent_queries_of_mirrored_clips_keep_their_slots():
+    from shapegen4d_core.data.slots import mirror_slots
+    from shapegen4d_core.training.latents import independent_points
+
+    rng = np.random.default_rng(0)
+    half = rng.normal(size=(4, 3))
+    anchors = np.concatenate([half, half * [-1, 1, 1]])
+    cloud = np.concatenate([rng.normal(size=(2, 400, 3)), np.ones((2, 400, 3))], axis=-1)
+    points = np.stack(list(independent_points(cloud, anchors)))[0, :, :3]
+    slots = np.tile(np.arange(8)[:, None], (1, 2))
+    plain = np.linalg.norm(points - anchors, axis=1).mean()
+    swapped = (points * [-1, 1, 1])[mirror_slots(slots)[:, 0]]
+    assert np.linalg.norm(swapped - anchors, axis=1).mean() == pytest.approx(plain)
 
 
 def test_the_exported_folder_generates(trained, tmp_path):

@@ -15,6 +15,7 @@ pytest.importorskip("accelerate")
 from two_processes import SETTINGS, gradients, stage_of  # noqa: E402
 
 from shapegen4d_core.training.loop import train  # noqa: E402
+from shapegen4d_core.training.records import read_log  # noqa: E402
 from shapegen4d_core.training.workers import Workers  # noqa: E402
 
 HERE = Path(__file__).parent
@@ -39,6 +40,13 @@ def test_two_processes_give_the_gradients_of_one_with_twice_the_batch(folder, co
     assert found.keys() == expected.keys()
     worst = max(float((found[name] - value).abs().max()) for name, value in expected.items())
     assert worst < 1e-5
+
+
+def test_split_weights_are_whole_when_they_are_judged(folder):
+    last = [read_log(folder / parallel)[-1] for parallel in ("ddp", "fsdp")]
+    assert last[0]["val_v0.6"] == pytest.approx(last[1]["val_v0.6"], rel=1e-3)
+    drawn = [float((folder / parallel / "sheets" / "step-000007.png").read_text()) for parallel in ("ddp", "fsdp")]
+    assert drawn[0] == pytest.approx(drawn[1], rel=1e-3)
 
 
 @pytest.mark.parametrize("parallel", ["ddp", "fsdp"])

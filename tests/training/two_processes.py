@@ -3,8 +3,10 @@
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 
@@ -12,12 +14,32 @@ from shapegen4d_core.errors import Cancelled
 from shapegen4d_core.models import build
 from shapegen4d_core.models.denoiser_blocks import DualBlock, SingleBlock
 from shapegen4d_core.training.bank import FrameBank
-from shapegen4d_core.training.base import BaseLoss, base_batches
+from shapegen4d_core.training.base import BaseLoss, base_batches, base_validation
 from shapegen4d_core.training.loop import Stage, train
 from shapegen4d_core.training.settings import TrainSettings
 from shapegen4d_core.training.workers import join, whole
 
-SETTINGS = TrainSettings(seconds=None, steps=7, batch=2, rate=0.01, optimizer="adamw", report_every=1, save_seconds=0.0)
+SETTINGS = TrainSettings(
+    save_seconds=0.0,
+    picture_seconds=1e9,
+    seconds=None,
+    steps=7,
+    batch=2,
+    rate=0.01,
+    optimizer="adamw",
+    report_every=1,
+    evaluate_every=7,
+)
+
+
+def picture(bank: FrameBank, module: torch.nn.Module, path: Path | None) -> None:
+    """Every process computes, the main one writes."""
+    index = np.zeros(1, dtype=np.int64)
+    with torch.no_grad():
+        total = float(module.encoder.tokens(bank.take(index, index, index, None)[0]).sum())
+    if path is not None:
+        path.parent.mkdir(parents=True)
+        path.write_text(str(total))
 
 
 def stage_of(config, data) -> Stage:
@@ -27,6 +49,8 @@ def stage_of(config, data) -> Stage:
     return Stage(
         BaseLoss(model.image_encoder, model.denoiser),
         base_batches(bank, 4.0, 0.1),
+        base_validation(bank, 2),
+        partial(picture, bank),
         blocks=(DualBlock, SingleBlock),
     )
 
