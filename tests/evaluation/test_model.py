@@ -168,11 +168,11 @@ def test_the_contact_sheet_shows_every_row(folder, tmp_path):
 
 
 def test_curated_shards_are_scored_with_a_sheet(folder, tmp_path, capsys):
-    settings = replace(procedural_settings(models.load(folder).config), frames=2, surface_points=300)
+    settings = replace(procedural_settings(models.load(folder).config), frames=2, surface_points=1024)
     list(generate(tmp_path / "data", 1, "unseen", 1, settings))
     given = ["evaluate", "--model", folder, "--shards", tmp_path / "data", "--split", "unseen", "--resolution", 12]
     given += ["--steps", 1, "--methods", "autoencoder", "--quiet", "-o", tmp_path / "out"]
     assert cli.main([str(part) for part in given]) == 0
     said = capsys.readouterr().out
-    assert "IoU near the surface" in said and "noise floor of half the points" in said and "300 of prediction" in said
+    assert "IoU near the surface" in said and "noise floor of half the points" in said and "1024 of prediction" in said
     assert Image.open(tmp_path / "out" / "sheet.png").size[0] > 200
