@@ -84,8 +84,6 @@ def _run_until_crash(work: Work, waiting: list[Job], workers: int) -> Iterator[O
 
 
 def _one_thread() -> None:
+    """Numeric libraries look at these once, when they are imported, which is after this in a new process."""
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
-    import torch
-
-    torch.set_num_threads(1)
+        os.environ[name] = "1"
