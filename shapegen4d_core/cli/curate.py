@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..data.jobs import FAILED, MADE, Outcome
+from ..data.shard_file import SPLITS
 from ..errors import InputError
 
 
@@ -17,15 +18,16 @@ def add_verbs(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument("-o", "--output", type=Path, required=True, help="folder of the shards")
     verb.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
     made = verb.add_argument_group("procedural shapes")
-    made.add_argument("--clips", type=int, default=2400, help="training clips (default: 2400)")
+    made.add_argument("--clips", dest="train", type=int, default=2400, help="training clips (default: 2400)")
     made.add_argument("--test", type=int, default=80, help="clips of new seeds (default: 80)")
     made.add_argument("--unseen", type=int, default=40, help="clips of the held-out family (default: 40)")
+    made.add_argument("--motion", type=int, default=0, help="clips of the held-out motions (default: 0)")
     files = verb.add_argument_group("animated files")
     files.add_argument("--input", type=Path, help="folder of .glb and .gltf files, or one file")
     files.add_argument("--licence", help="licence of the assets, recorded in every shard")
     files.add_argument("--attribution", default="", help="whom to credit, recorded in every shard")
     files.add_argument("--licences", type=Path, help="JSON of licence and attribution by relative path")
-    files.add_argument("--split", choices=("train", "test", "unseen"), default="train")
+    files.add_argument("--split", choices=SPLITS, default="train")
     files.add_argument("--preset", choices=("tiny", "full"), default="tiny", help="sizes (default: tiny)")
     files.add_argument("--frames", type=int, help="frames per clip")
     files.add_argument("--fps", type=float, help="rate of the frames (default: spread over the whole animation)")
@@ -50,7 +52,7 @@ def _procedural(chosen: argparse.Namespace) -> int:
     from ..data.shards import generate
 
     failed = 0
-    for split, clips in {"train": chosen.clips, "test": chosen.test, "unseen": chosen.unseen}.items():
+    for split, clips in {split: getattr(chosen, split) for split in SPLITS}.items():
         failed += _say(generate(chosen.output, clips, split, chosen.workers))
     return failed
 

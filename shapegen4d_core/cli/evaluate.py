@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..data.shard_file import SPLITS
 from ..errors import InputError
 from .bars import bar
 from .extras import learning
@@ -28,7 +29,7 @@ def add_verbs(verbs: argparse._SubParsersAction) -> None:
     add("--model", default="tiny", help="model folder, or tiny for the bundled one")
     add("--clips", type=int, default=64, help="held-out procedural clips (default: 64)")
     add("--seeds", type=_seeds, default=(0,), help="seeds of the sampler, such as 0,1,2 (default: 0)")
-    add("--split", default="test", help="test: new seeds (default); unseen: kept out of training")
+    add("--split", default="test", help="test: new seeds (default); unseen, motion: kept out of training")
     add("--methods", help="what to compare, separated by commas (default: all that a reader needs)")
     add("--resolution", type=int, default=64, help="cells of the grid per axis (default: 64)")
     add("--data", type=Path, help="shards the model was trained on, for the retrieval baselines")
@@ -138,8 +139,8 @@ def _procedural(chosen: argparse.Namespace) -> None:
     from ..evaluation.procedural import Plan, about, run_plan
     from ..evaluation.score_file import ScoreFile
 
-    if chosen.split not in ("test", "unseen"):
-        raise InputError(f"--split is {chosen.split!r}; procedural clips have the splits test and unseen.")
+    if chosen.split not in SPLITS[1:]:
+        raise InputError(f"--split is {chosen.split!r}; held-out procedural clips have {', '.join(SPLITS[1:])}.")
     model = models.load(chosen.model)
     methods = chosen_methods(chosen.methods, model, chosen.data is not None)
     judge = _judge(chosen, model, methods)

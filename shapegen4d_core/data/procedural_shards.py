@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError
-from .families import HELD_OUT, TRAINING
+from .families import HELD_OUT, HELD_OUT_MOTIONS, TRAINING
 from .jobs import MADE, Outcome, run_jobs
 from .shard_file import checked_split, is_finished, shard_path, write_shard
 
@@ -24,9 +24,9 @@ TEST_SEED = 1_000_000
 def clip_names(start: int, count: int, split: str = "train") -> list[tuple[str, int]]:
     """(family, seed) of ``count`` procedural clips from index ``start``.
 
-    ``split``: "train", "test" (new seeds) or "unseen" (the family kept out of training).
+    ``split``: "train", "test" (new seeds), "unseen" (the family) or "motion" (the motions kept out of training).
     """
-    families = list(HELD_OUT if checked_split(split) == "unseen" else TRAINING)
+    families = list({"unseen": HELD_OUT, "motion": HELD_OUT_MOTIONS}.get(checked_split(split), TRAINING))
     offset = 0 if split == "train" else TEST_SEED
     return [(families[i % len(families)], offset + i) for i in range(start, start + count)]
 

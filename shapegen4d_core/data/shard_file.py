@@ -25,7 +25,7 @@ from ..errors import InputError
 from ..storage import atomic_path
 
 FORMAT = "shapegen4d-shard-1"
-SPLITS = ("train", "test", "unseen")
+SPLITS = ("train", "test", "unseen", "motion")
 FRAMES = ("view", "canonical")
 KEYS = (
     *("surface", "sharp", "aligned", "aligned_sharp", "near", "uniform"),
@@ -36,7 +36,7 @@ KEYS = (
 def checked_split(split: str) -> str:
     """``split`` itself; raises InputError when it is none of SPLITS."""
     if split not in SPLITS:
-        raise InputError(f"split={split!r} is unknown; use 'train', 'test' or 'unseen'")
+        raise InputError(f"split={split!r} is unknown; use one of {', '.join(SPLITS)}")
     return split
 
 

@@ -7,6 +7,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from shapegen4d_core.data import procedural_shards, shard_file, shards
+from shapegen4d_core.data.families import HELD_OUT_MOTIONS
 from shapegen4d_core.data.parts import rotation
 from shapegen4d_core.data.procedural import ProceduralSettings, build_clip
 from shapegen4d_core.data.slots import assign_slots, fit_anchors, mirror_slots
@@ -132,6 +133,7 @@ def test_splits_share_no_clip_and_unknown_ones_are_refused(tmp_path):
     train, test, unseen = (set(shards.clip_names(0, 50, split)) for split in ("train", "test", "unseen"))
     assert not (train & test or train & unseen or test & unseen)
     assert {family for family, _ in unseen} == {"bird"}
+    assert {family for family, _ in shards.clip_names(0, 12, "motion")} == set(HELD_OUT_MOTIONS)
     with pytest.raises(InputError, match="'valid'"):
         shards.clip_names(0, 1, "valid")
     with pytest.raises(InputError, match="no train shards"):
