@@ -1,7 +1,7 @@
 """What each choice is worth, at the scale of the tiny model: every variant trained alike and judged on the same clips.
 
-    torchrun --nproc-per-node 2 benchmarks/ablations.py --data data --run run --steps 1000     # the paper's Table 3
-    torchrun --nproc-per-node 2 benchmarks/ablations.py --data data --run run --what base --steps 1100 --batch 48
+    torchrun --nproc-per-node 2 benchmarks/ablations.py --data data --folder run --steps 1000     # the paper's Table 3
+    torchrun --nproc-per-node 2 benchmarks/ablations.py --data data --folder run --what base --steps 1100 --batch 48
 
 ``table3`` trains adapters on the run's base: full, unaligned latents, independent noise, attention through time only,
 without image tokens; and samples without time shift, and the base with independent and shared noise. ``base`` trains
@@ -74,9 +74,9 @@ BASE = {
 def train_variant(variant: Variant, chosen: argparse.Namespace, settings: TrainSettings, workers: Workers) -> None:
     """Train what a variant needs beyond the run; a finished stage returns at once."""
     if variant.base is not None:
-        stages.run_base(chosen.data, chosen.run, settings, workers, variant.base)
+        stages.run_base(chosen.data, chosen.folder, settings, workers, variant.base)
     if variant.adapter is not None:
-        stages.run_adapter(chosen.data, chosen.run, settings, workers, options=variant.adapter)
+        stages.run_adapter(chosen.data, chosen.folder, settings, workers, options=variant.adapter)
 
 
 def judge_variant(
@@ -84,9 +84,9 @@ def judge_variant(
 ) -> tuple[list[Row], dict]:
     """Rows of a variant on the held-out clips, and what was done."""
     adapter = variant.adapter.folder if variant.adapter else None
-    model = finished_model(chosen.run, adapter, variant.base.folder if variant.base else "base")
+    model = finished_model(chosen.folder, adapter, variant.base.folder if variant.base else "base")
     settings = sampler_settings(model, **variant.sampling)
-    judge = Judge(model, read_anchors(chosen.run), settings, chosen.resolution)
+    judge = Judge(model, read_anchors(chosen.folder), settings, chosen.resolution)
     plan = Plan((variant.method,), chosen.clips, tuple(range(chosen.seeds)))
     said = about(plan, judge, name)
     rows = run_plan(plan, judge, ScoreFile(output / name, said), chosen.workers, progress)
@@ -96,7 +96,7 @@ def judge_variant(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--run", type=Path, required=True, help="a finished run: autoencoder, latents, base")
+    parser.add_argument("--folder", type=Path, required=True, help="a finished run: autoencoder, latents, base")
     parser.add_argument("--what", choices=("table3", "base"), default="table3")
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--batch", type=int, default=4, help="clips (table3) or frames (base) per process and step")
@@ -106,7 +106,7 @@ def main() -> None:
     parser.add_argument("--resolution", type=int, default=64)
     parser.add_argument("--workers", type=int, default=2, help="processes of the evaluation")
     parser.add_argument("--only", help="names of variants, separated by commas")
-    parser.add_argument("--output", type=Path, help="folder of the report (default: RUN/ablations/WHAT)")
+    parser.add_argument("--output", type=Path, help="folder of the report (default: FOLDER/ablations/WHAT)")
     chosen = parser.parse_args()
     variants = TABLE3 if chosen.what == "table3" else BASE
     if chosen.only:
@@ -115,9 +115,9 @@ def main() -> None:
         seconds=None, steps=chosen.steps, batch=chosen.batch, rate=2e-3, precision=chosen.precision
     )
     unaligned = any(variant.adapter and variant.adapter.latents == INDEPENDENT for variant in variants.values())
-    if unaligned and not (chosen.run / INDEPENDENT).exists() and int(os.environ.get("RANK", "0")) == 0:
+    if unaligned and not (chosen.folder / INDEPENDENT).exists() and int(os.environ.get("RANK", "0")) == 0:
         where = "cuda" if torch.cuda.is_available() else "cpu"  # before the group, whose barriers have a time limit
-        stages.run_latents(chosen.data, chosen.run, queries="independent", device=where)
+        stages.run_latents(chosen.data, chosen.folder, queries="independent", device=where)
     with join() as workers:
         workers.wait()
         for variant in variants.values():
@@ -125,13 +125,13 @@ def main() -> None:
         main_process = workers.main
     if not main_process:
         return
-    output, rows, said = chosen.output or chosen.run / "ablations" / chosen.what, [], {}
+    output, rows, said = chosen.output or chosen.folder / "ablations" / chosen.what, [], {}
     for name, variant in variants.items():
         with bar(name) as progress:
             fresh, said = judge_variant(name, variant, chosen, output, progress)
         rows += fresh
     first = next(iter(variants))
-    said = {**said, "model": f"{chosen.run.name}, {chosen.steps} steps of {chosen.batch} per process and variant"}
+    said = {**said, "model": f"{chosen.folder.name}, {chosen.steps} steps of {chosen.batch} per process and variant"}
     titles = {name: variant.title for name, variant in variants.items()}
     report = build_report(rows, said, titles, [(first, name) for name in list(variants)[1:]])
     write_report(output, report)
