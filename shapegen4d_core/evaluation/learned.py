@@ -21,7 +21,7 @@ from torch.nn.functional import cosine_similarity, interpolate
 Frames = np.ndarray  # colours [T,H,W,3] in 0..1
 
 _CLIP = ("ViT-bigG-14", "laion/CLIP-ViT-bigG-14-laion2B-39B-b160k")
-_CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+_CLIP_FILES = ("open_clip_model.safetensors",)  # never the pickled one
 _CLIP_MEAN, _CLIP_DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 _DREAMSIM_FILES = (
     *("dino_vitb16_pretrain.pth", "clip_vitb16_pretrain.pth.tar", "open_clip_vitb16_pretrain.pth.tar"),

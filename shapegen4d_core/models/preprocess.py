@@ -7,6 +7,7 @@ have a path of their own that stays in float. H, W pixels; S the side of a squar
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -168,5 +169,12 @@ def _resized_square_tensor(pixels: Tensor, side: int) -> Tensor:
 
 
 def _normalised(pixels: Tensor, config: PixelConfig) -> Tensor:
-    mean, std = (pixels.new_tensor(values).view(1, -1, 1, 1) for values in (config.mean, config.std))
+    mean, std = (_constant(tuple(values), pixels.dtype, pixels.device) for values in (config.mean, config.std))
     return (pixels - mean) / std
+
+
+@lru_cache(maxsize=16)
+def _constant(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Values [1,C,1,1]; kept, because a copy to a GPU would wait for it in every step of training."""
+    with torch.inference_mode(False):  # a host may first come here in inference mode, a gradient later
+        return torch.tensor(values, dtype=dtype, device=device).view(1, -1, 1, 1)

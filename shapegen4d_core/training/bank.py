@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import InputError
 from ..models.config import ImageEncoderConfig
+from ..models.preprocess import pixel_values_from_tensor
 
 
 def resident(array: np.ndarray, device: torch.device | str) -> Tensor:
@@ -40,16 +39,8 @@ def network_pixels(rgba: Tensor, config: ImageEncoderConfig, change: tuple[Tenso
         colour = colour.gather(3, order[:, None, None, :].expand_as(colour))
         colour = (colour * gain[:, None, None, :]).clamp(0.0, 1.0)
     if config.in_channels == 4:
-        pixels = torch.cat([colour * alpha, alpha], dim=-1)
-    else:
-        pixels = colour * alpha + (1.0 - alpha)
-    mean, deviation = (_constant(tuple(values), rgba.device) for values in (config.mean, config.std))
-    return ((pixels - mean) / deviation).permute(0, 3, 1, 2).contiguous()
-
-
-@lru_cache(maxsize=16)
-def _constant(values: tuple[float, ...], device: torch.device) -> Tensor:
-    return torch.tensor(values, dtype=torch.float32, device=device)
+        return pixel_values_from_tensor(torch.cat([colour, alpha], dim=-1), config).contiguous()
+    return pixel_values_from_tensor(colour * alpha + (1.0 - alpha), config).contiguous()
 
 
 class FrameBank:

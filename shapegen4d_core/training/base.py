@@ -88,9 +88,3 @@ def velocity_errors(
         noisy = torch.lerp(target, noise, sigma[:, None, None])
         result[f"v{level}"] = float((velocity(noisy, 1000.0 * sigma) - (noise - target)).square().mean())
     return result
-
-
-def to_pixels(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Straight colour [F,S,S,3] and alpha [F,S,S,1] in 0..1 to normalised premultiplied RGBA [F,4,S,S]."""
-    pixels = np.concatenate([colour * alpha, alpha], axis=-1)
-    return np.ascontiguousarray(((pixels - 0.5) / 0.5).transpose(0, 3, 1, 2))
