@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..progress import Check, Progress, tick
+from ..progress import Check, Progress
 from .actionbench import ActionBenchSettings, action_bench
 from .mesh_files import Shapes, find_assets, read_shapes
 from .paper import PaperSettings, score_floor, score_paper
 from .points import unit_box
 from .score_file import Row, ScoreFile
-from .workers import in_workers
+from .workers import run_scored
 
 PROTOCOLS = ("paper", "actionbench", "none")
 TITLES = {"prediction": "prediction", "floor": "truth sampled twice (noise floor)"}
@@ -126,10 +126,5 @@ def run_comparison(
     done = {row.asset for row in scores.rows} if scores else set()
     rows = [row for row in scores.rows if row.asset in {pair[0] for pair in pairs}] if scores else []
     left = [pair for pair in pairs if pair[0] not in done]
-    with in_workers(comparison, left, workers) as scored:
-        for number, fresh in enumerate(scored, start=1):
-            rows += fresh
-            if scores:
-                scores.add(fresh)
-            tick(progress, check, number, len(left))
+    rows += run_scored(comparison, left, scores, workers, progress, check)
     return sorted(rows, key=lambda row: (row.asset, row.method))

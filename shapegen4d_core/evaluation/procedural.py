@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..data.shards import clip_names
-from ..progress import Check, Progress, tick
+from ..progress import Check, Progress
 from .judge import THRESHOLDS, Judge, Task, fingerprint
 from .methods import METHODS
 from .score_file import Row, ScoreFile
-from .workers import in_workers
+from .workers import run_scored
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,7 @@ def run_plan(
     """
     rows = list(scores.rows) if scores else []
     tasks = plan.tasks(rows)
-    with in_workers(judge, tasks, workers) as scored:
-        for number, fresh in enumerate(scored, start=1):
-            rows += fresh
-            if scores:
-                scores.add(fresh)
-            tick(progress, check, number, len(tasks))
+    rows += run_scored(judge, tasks, scores, workers, progress, check)
     names = clip_names(0, plan.clips, plan.split)
     wanted = {(f"{family}-{seed}", *run) for family, seed in names for run in plan.runs()}
     return [row for row in rows if row.key in wanted]

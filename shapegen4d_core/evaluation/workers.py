@@ -9,6 +9,9 @@ from typing import Any
 
 import torch
 
+from ..progress import Check, Progress, tick
+from .score_file import Row, ScoreFile
+
 _work: Callable[[Any], Any] | None = None
 
 
@@ -26,6 +29,25 @@ def in_workers(work: Callable[[Any], Any], tasks: Sequence[Any], workers: int) -
             yield (future.result() for future in as_completed([pool.submit(_run, task) for task in tasks]))
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def run_scored(
+    work: Callable[[Any], list[Row]],
+    tasks: Sequence[Any],
+    scores: ScoreFile | None,
+    workers: int,
+    progress: Progress | None = None,
+    check: Check | None = None,
+) -> list[Row]:
+    """The rows ``work`` makes of each of ``tasks``, written to ``scores`` as they come."""
+    rows: list[Row] = []
+    with in_workers(work, tasks, workers) as results:
+        for number, fresh in enumerate(results, start=1):
+            rows += fresh
+            if scores:
+                scores.add(fresh)
+            tick(progress, check, number, len(tasks))
+    return rows
 
 
 def _start(work: Callable[[Any], Any]) -> None:

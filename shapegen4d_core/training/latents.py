@@ -15,8 +15,6 @@ from ..models.shape_vae import ShapeVAE
 from ..progress import Check, Progress, tick
 from .vae import mirrored
 
-QUERIES = ("aligned", "independent")
-
 
 @torch.inference_mode()
 def encode_clip(
