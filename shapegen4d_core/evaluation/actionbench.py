@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..geometry.distances import FAILED_CHAMFER, tree_of
 from ..progress import Check, Progress, tick
-from .distances import FAILED_CHAMFER, tree_of
 from .gradient_icp import GradientSettings, gradient_icp
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..geometry.icp import CloudPair, similarity_icp, translation_icp
+from ..geometry.similarity import Similarity
 from ..progress import Check, Progress, tick
-from .icp import CloudPair, similarity_icp, translation_icp
 from .search import SearchSettings, search_similarity
-from .similarity import Similarity
 
 
 @dataclass(frozen=True)

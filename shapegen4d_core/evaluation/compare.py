@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..geometry.surface_points import unit_box
 from ..progress import Check, Progress
 from .actionbench import ActionBenchSettings, action_bench
 from .mesh_files import Shapes, find_assets, read_shapes
 from .paper import PaperSettings, score_floor, score_paper
-from .points import unit_box
 from .score_file import Row, ScoreFile
 from .workers import run_scored
 

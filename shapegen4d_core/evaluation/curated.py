@@ -17,11 +17,11 @@ from ..data.slots import assign_slots
 from ..decoding.coarse import CoarseToFine
 from ..decoding.grid import Grid
 from ..decoding.memory import ChunkedField
+from ..geometry.distances import cloud_distances
 from ..models import ModelBundle
 from ..sampling import SamplerSettings
 from ..training.latents import encode_clip
 from .decoded import CHUNK, Decoded, decode_latents
-from .distances import cloud_distances
 from .judge import BOUNDS, THRESHOLDS
 from .measures import MEASURES
 from .methods import METHODS, SEED_STEP, generate_latents, generates

@@ -11,8 +11,8 @@ from ..decoding.coarse import CoarseToFine
 from ..decoding.grid import Grid, GridSample
 from ..decoding.memory import ChunkedField
 from ..decoding.surface import extract_surface
+from ..geometry.surface_points import sample_surface
 from ..models import ModelBundle
-from .points import sample_surface
 
 CHUNK = 16_384
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from .distances import tree_of
+from ..geometry.distances import tree_of
 
 
 @dataclass(frozen=True)

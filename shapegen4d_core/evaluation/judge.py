@@ -14,10 +14,10 @@ import torch
 
 from ..decoding.coarse import CoarseToFine
 from ..decoding.grid import Grid
+from ..geometry.distances import cloud_distances
 from ..models import ModelBundle
 from ..sampling import SamplerSettings
 from .decoded import Decoded, decode_fields, decode_latents
-from .distances import cloud_distances
 from .measures import MEASURES
 from .methods import SEED_STEP, generate_latents, generates
 from .motion import jitter, volume_drift

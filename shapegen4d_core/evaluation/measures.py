@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .distances import FAILED_CHAMFER
+from ..geometry.distances import FAILED_CHAMFER
 
 FAILED_RATIO = 10.0
 """What a failed sequence counts as where a ratio or a drift has no worst value."""

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from ..geometry.surface_points import choose_points, sample_surface
 from ..importing import load_sequence
 from ..sequence import MeshSequence
-from .points import choose_points, sample_surface
 
 ANIMATED = (".glb", ".gltf")
 STATIC = (".obj", ".ply", ".off", ".stl")

@@ -8,15 +8,15 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from ..geometry.distances import FAILED_CHAMFER, cloud_distances
+from ..geometry.similarity import Similarity
+from ..geometry.surface_points import UnitBox, unit_box
 from .alignment import AlignmentSettings, SequenceAlignment, align_sequence
-from .distances import FAILED_CHAMFER, cloud_distances
 from .mesh_files import Shapes
 from .motion import edge_strain, point_jitter, volume_drift
 from .occupancy import VOXELS, occupancy_iou, voxelise
 from .pictures import picture_measures
-from .points import UnitBox, unit_box
 from .sheet import fitted_camera, render_frames
-from .similarity import Similarity
 
 THRESHOLDS = (0.01, 0.02, 0.05)
 SURFACE_QUERIES = 10_000

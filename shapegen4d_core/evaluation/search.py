@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .distances import tree_of
-from .similarity import Similarity, azimuth_rotation
+from ..geometry.distances import tree_of
+from ..geometry.similarity import Similarity, azimuth_rotation
 
 FIELD_CELLS = 56
 

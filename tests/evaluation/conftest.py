@@ -1,17 +1,6 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import trimesh
-from safetensors.numpy import load_file
-
-REFERENCE = Path(__file__).parents[1] / "reference" / "geometry"
-
-
-@pytest.fixture(scope="session")
-def golden():
-    """Arrays of one file of reference values, by name."""
-    return lambda name: load_file(REFERENCE / f"{name}.safetensors")
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ from scipy.spatial.transform import Rotation
 
 from shapegen4d_core.evaluation import gradient_icp as module
 from shapegen4d_core.evaluation.actionbench import ActionBenchSettings, action_bench, motion_distance, subset_chamfer
-from shapegen4d_core.evaluation.distances import FAILED_CHAMFER, chamfer_distance, tree_of
 from shapegen4d_core.evaluation.gradient_icp import GradientSettings, gradient_icp, right_angle_rotations
-from shapegen4d_core.evaluation.points import choose_points, sample_surface
+from shapegen4d_core.geometry.distances import FAILED_CHAMFER, chamfer_distance, tree_of
+from shapegen4d_core.geometry.surface_points import choose_points, sample_surface
 
 QUICK = GradientSettings(iterations=70, points=350, starts=1, trial_iterations=20, trial_points=100)
 BENCH = ActionBenchSettings(points=1000, queries=1000, gradient=QUICK)

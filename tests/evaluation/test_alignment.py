@@ -3,11 +3,11 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from shapegen4d_core.evaluation.alignment import AlignmentSettings, align_sequence
-from shapegen4d_core.evaluation.distances import chamfer_distance
-from shapegen4d_core.evaluation.icp import CloudPair, similarity_icp, translation_icp
-from shapegen4d_core.evaluation.points import sample_surface
 from shapegen4d_core.evaluation.search import DistanceField, SearchSettings, search_similarity
-from shapegen4d_core.evaluation.similarity import Similarity, azimuth_rotation, fit_similarity
+from shapegen4d_core.geometry.distances import chamfer_distance
+from shapegen4d_core.geometry.icp import CloudPair, similarity_icp, translation_icp
+from shapegen4d_core.geometry.similarity import Similarity, azimuth_rotation, fit_similarity
+from shapegen4d_core.geometry.surface_points import sample_surface
 
 SMALL = AlignmentSettings(SearchSettings(azimuths=8, scales=(0.9, 1.0, 1.1), points=400), points=1000, iterations=20)
 

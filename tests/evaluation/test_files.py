@@ -16,8 +16,8 @@ from shapegen4d_core.evaluation.mesh_files import find_assets, read_shapes
 from shapegen4d_core.evaluation.paper import PaperSettings, score_floor, score_paper, surface_distance
 from shapegen4d_core.evaluation.score_file import ScoreFile
 from shapegen4d_core.evaluation.search import SearchSettings
-from shapegen4d_core.evaluation.similarity import azimuth_rotation
 from shapegen4d_core.export import write_glb
+from shapegen4d_core.geometry.similarity import azimuth_rotation
 from shapegen4d_core.sequence import MeshSequence
 
 ALIGN = AlignmentSettings(SearchSettings(azimuths=8, points=400), points=1000, iterations=20)

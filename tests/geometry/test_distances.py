@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from shapegen4d_core.errors import InputError
-from shapegen4d_core.evaluation.distances import FAILED_CHAMFER, chamfer_distance, cloud_distances
-from shapegen4d_core.evaluation.points import choose_points, sample_surface, unit_box
+from shapegen4d_core.geometry.distances import FAILED_CHAMFER, chamfer_distance, cloud_distances
+from shapegen4d_core.geometry.surface_points import choose_points, sample_surface, unit_box
 
 RNG = np.random.default_rng(0)
 FIRST, SECOND = RNG.normal(size=(500, 3)) * 0.1, RNG.normal(size=(450, 3)) * 0.1

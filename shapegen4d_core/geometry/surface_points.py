@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
-from ..geometry.mesh import area_vectors
+from .mesh import area_vectors
 
 
 @dataclass(frozen=True)
