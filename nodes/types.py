@@ -9,5 +9,6 @@ Clip = io.Custom("SHAPEGEN4D_CLIP")  # shapegen4d_core.sequence.Clip
 ImageTokens = io.Custom("SHAPEGEN4D_IMAGE_TOKENS")  # shapegen4d_core.sequence.ImageTokens
 Latents = io.Custom("SHAPEGEN4D_LATENTS")  # shapegen4d_core.sequence.LatentSequence
 MeshSequence = io.Custom("SHAPEGEN4D_MESH_SEQUENCE")  # shapegen4d_core.sequence.MeshSequence
+Camera = io.Custom("SHAPEGEN4D_CAMERA")  # shapegen4d_core.sequence.Camera
 
 CATEGORY = "3d/ShapeGen4D"
