@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import trimesh
 from hypothesis import settings
 from safetensors.numpy import load_file
 
@@ -35,3 +36,21 @@ def golden():
         return load_file(path if path.is_file() else HERE / path.name)
 
     return read
+
+
+@pytest.fixture(scope="session")
+def creature():
+    """A closed mesh without any symmetry: body, head, four legs of different lengths and a tail, in [-1,1]^3."""
+    parts = [trimesh.creation.icosphere(3, 1.0)]
+    parts[0].apply_scale((0.75, 0.3, 0.3))
+    for x, z, length in ((0.5, 0.15, 0.6), (0.45, -0.2, 0.5), (-0.5, 0.18, 0.55), (-0.4, -0.15, 0.45)):
+        leg = trimesh.creation.capsule(length, 0.1, count=(8, 10))
+        leg.apply_transform(trimesh.transformations.rotation_matrix(np.pi / 2, (1, 0, 0)))
+        leg.apply_translation((x, -0.1, z))
+        parts.append(leg)
+    head = trimesh.creation.icosphere(2, 0.22)
+    head.apply_translation((0.75, 0.35, 0.05))
+    tail = trimesh.creation.capsule(0.5, 0.06, count=(6, 8))
+    tail.apply_translation((-0.65, 0.15, -0.1))
+    mesh = trimesh.util.concatenate([*parts, head, tail])
+    return np.asarray(mesh.vertices), np.asarray(mesh.faces)

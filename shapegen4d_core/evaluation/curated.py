@@ -25,7 +25,7 @@ from .decoded import CHUNK, Decoded, decode_latents
 from .judge import BOUNDS, THRESHOLDS
 from .measures import MEASURES
 from .methods import METHODS, SEED_STEP, generate_latents, generates
-from .motion import jitter
+from ..geometry.motion import jitter
 from .occupancy import occupancy_iou
 from .score_file import Row
 from .sheet import clip_sheet, fitted_camera, render_frames, render_points, spread_frames

@@ -20,7 +20,7 @@ from ..sampling import SamplerSettings
 from .decoded import Decoded, decode_fields, decode_latents
 from .measures import MEASURES
 from .methods import SEED_STEP, generate_latents, generates
-from .motion import jitter, volume_drift
+from ..geometry.motion import jitter, volume_drift
 from .neighbours import NearestFrames
 from .occupancy import occupancy_iou
 from .score_file import Row

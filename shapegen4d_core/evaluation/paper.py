@@ -13,7 +13,7 @@ from ..geometry.similarity import Similarity
 from ..geometry.surface_points import UnitBox, unit_box
 from .alignment import AlignmentSettings, SequenceAlignment, align_sequence
 from .mesh_files import Shapes
-from .motion import edge_strain, point_jitter, volume_drift
+from ..geometry.motion import edge_strain, point_jitter, volume_drift
 from .occupancy import VOXELS, occupancy_iou, voxelise
 from .pictures import picture_measures
 from .sheet import fitted_camera, render_frames

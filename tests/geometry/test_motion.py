@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from shapegen4d_core.evaluation.motion import edge_strain, jitter, point_jitter, volume_drift
+from shapegen4d_core.geometry.motion import edge_strain, jitter, point_jitter, volume_drift
 
 RNG = np.random.default_rng(0)
 
