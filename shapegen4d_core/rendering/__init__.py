@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from .contact_sheet import contact_sheet, save_png
-from .rasterise import Raster, rasterise
+from .rasterise import Raster, rasterise, rasterise_views
 from .shade import render_mesh, render_sequence
-from .views import opencv_camera
+from .textured import render_textured
+from .views import clip_camera, opencv_camera
 
-__all__ = ["Raster", "contact_sheet", "opencv_camera", "rasterise", "render_mesh", "render_sequence", "save_png"]
+__all__ = [
+    "Raster",
+    "clip_camera",
+    "contact_sheet",
+    "opencv_camera",
+    "rasterise",
+    "rasterise_views",
+    "render_mesh",
+    "render_sequence",
+    "render_textured",
+    "save_png",
+]

@@ -15,6 +15,7 @@ from ..geometry.mesh import vertex_normals
 from ..progress import Check, Progress, tick
 from ..sequence import Camera, MeshSequence
 from .rasterise import Raster, rasterise
+from .samples import average
 from .views import opencv_camera, sized_camera
 
 STYLES = ("shaded", "normal")
@@ -46,7 +47,7 @@ def render_mesh(
     directions = _visible_normals(vertices, faces, normals, raster, seen, to_view, camera)  # [S,3]
     samples = vertices.new_zeros(*raster.face_id.shape, 4)
     samples[seen] = torch.cat([_colour(directions, style), vertices.new_ones(len(directions), 1)], dim=1)
-    return _average(samples, supersampling)
+    return average(samples, supersampling)
 
 
 def render_sequence(
@@ -98,10 +99,3 @@ def _colour(directions: Tensor, style: str) -> Tensor:
     light = _GROUND + (_SKY - _GROUND) * above + _KEY * key
     return light.clamp(0, 1)[:, None].expand(-1, 3)
 
-
-def _average(samples: Tensor, factor: int) -> Tensor:
-    """Mean of ``factor`` x ``factor`` samples [fH,fW,4] with alpha 0 or 1, colour weighted by alpha: [H,W,4]."""
-    height, width = samples.shape[0] // factor, samples.shape[1] // factor
-    sums = samples.view(height, factor, width, factor, 4).sum(dim=(1, 3))
-    count = sums[..., 3:]
-    return torch.cat([sums[..., :3] / count.clamp(min=1), count / factor**2], dim=-1)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..sequence import Camera
+from ..sequence import Camera, Clip
 
 
 def opencv_camera(camera: Camera) -> tuple[Tensor, Tensor, Tensor]:
@@ -36,3 +36,26 @@ def sized_camera(camera: Camera, size: int | tuple[int, int] | None) -> Camera:
     if min(height, width) < 1:
         raise InputError(f"size is {height} x {width} pixels, accepted is at least 1 x 1.")
     return replace(camera, height=height, width=width)
+
+
+def clip_camera(camera: Camera, clip: Clip) -> tuple[Tensor, Tensor, Tensor]:
+    """K [3,3], R [3,3] and t [3], float64, of a camera that films the plate, for the pixels of ``clip.frames``.
+
+    The camera looks at the whole source picture with its principal point in the middle; a cropped clip shows a window
+    of it, so its own principal point lies off its middle. The camera's ``width`` and ``height`` matter by their ratio
+    only. Raises InputError when that is not the source's, or when the clip does not say how large its source was.
+    """
+    height, width = clip.frames.shape[1:3]
+    plate = (height, width) if clip.crop is None else clip.source_size
+    if plate is None:
+        raise InputError(f"The clip {clip.name!r} has a crop but no source_size; load it again from the video.")
+    if abs(camera.width * plate[0] - camera.height * plate[1]) > sum(plate) / 2:  # half a pixel
+        raise InputError(
+            f"The camera's picture is {camera.width} x {camera.height} pixels and the clip's source {plate[1]} x "
+            f"{plate[0]}; give a camera of that shape."
+        )
+    intrinsics, rotation, translation = opencv_camera(sized_camera(camera, plate))
+    x0, y0, side = clip.crop or (0.0, 0.0, 0.0)
+    across, down = (width / side, height / side) if clip.crop else (1.0, 1.0)
+    window = torch.tensor([[across, 0, -x0 * across], [0, down, -y0 * down], [0, 0, 1]], dtype=torch.float64)
+    return window @ intrinsics, rotation, translation

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import importlib
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from shapegen4d_core.errors import InputError
-from shapegen4d_core.rendering import rasterise
+from shapegen4d_core.rendering import raster_torch, rasterise
 
-REFERENCE = Path(__file__).parents[1] / "reference" / "geometry" / "raster.safetensors"
 GROUPS = ("square", "wide")
 
 
-def golden(group: str) -> dict[str, torch.Tensor]:
-    """One group of the golden file; SHAPEGEN4D_GEOMETRY may name another folder with data of the same form."""
-    folder = os.environ.get("SHAPEGEN4D_GEOMETRY")
-    tensors = load_file(Path(folder) / REFERENCE.name if folder else REFERENCE)
-    return {key.split(".")[1]: value for key, value in tensors.items() if key.startswith(group)}
+@pytest.fixture
+def scene(golden):
+    """One group of the golden file as tensors."""
+
+    def read(group: str) -> dict[str, torch.Tensor]:
+        arrays = golden("raster")
+        return {key.split(".")[1]: torch.from_numpy(a) for key, a in arrays.items() if key.startswith(group)}
+
+    return read
 
 
 def draw(data: dict[str, torch.Tensor], **options):
@@ -32,8 +30,8 @@ def draw(data: dict[str, torch.Tensor], **options):
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_golden_data(group):
-    data = golden(group)
+def test_golden_data(scene, group):
+    data = scene(group)
     raster = draw(data)
     assert int((raster.face_id != data["face_id"]).sum()) <= 2
     same = (raster.face_id == data["face_id"]) & (raster.face_id >= 0)
@@ -45,24 +43,23 @@ def test_golden_data(group):
 
 
 @pytest.mark.parametrize("samples_at_once", [1, 100, 5000])
-def test_chunks_do_not_change_a_bit(samples_at_once):
-    data = golden("wide")
+def test_chunks_do_not_change_a_bit(scene, samples_at_once):
+    data = scene("wide")
     whole, chunked = draw(data), draw(data, samples_at_once=samples_at_once)
     for name in ("face_id", "barycentric", "depth"):
         assert torch.equal(getattr(whole, name), getattr(chunked, name))
 
 
-def test_chunks_are_full_but_not_larger_than_asked_and_faces_behind_cost_nothing(monkeypatch):
-    module = importlib.import_module(rasterise.__module__)
-    plain, sizes = module._samples, []
+def test_chunks_are_full_but_not_larger_than_asked_and_faces_behind_cost_nothing(monkeypatch, scene):
+    plain, sizes = raster_torch._samples, []
 
     def recording(boxes, chunk):
         found = plain(boxes, chunk)
         sizes.append(len(found[0]))
         return found
 
-    monkeypatch.setattr(module, "_samples", recording)
-    data = golden("wide")
+    monkeypatch.setattr(raster_torch, "_samples", recording)
+    data = scene("wide")
     draw(data, samples_at_once=1000)
     assert max(sizes) <= 1000 and min(sizes[:-1]) > 900 and len(sizes) > 3
     sizes.clear()
@@ -138,8 +135,8 @@ def test_an_edge_through_pixel_centres_belongs_to_both_faces_and_the_first_one_w
     assert torch.equal(raster.face_id, torch.ones(8, 8, dtype=torch.long).tril(-1))
 
 
-def test_barycentrics_give_the_point_the_ray_hits():
-    data = golden("square")
+def test_barycentrics_give_the_point_the_ray_hits(scene):
+    data = scene("square")
     raster = draw(data)
     seen = raster.face_id >= 0
     in_view = data["verts"].double() @ data["R"].T + data["t"]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from shapegen4d_core.errors import InputError
-from shapegen4d_core.rendering.views import opencv_camera, sized_camera
-from shapegen4d_core.sequence import Camera
+from shapegen4d_core.rendering import rasterise
+from shapegen4d_core.rendering.views import clip_camera, opencv_camera, sized_camera
+from shapegen4d_core.sequence import Camera, Clip
+from shapegen4d_core.video.crop import Square, cut
 
 
 @pytest.mark.parametrize("yaw, pitch", [(0, 0), (35, 20), (-120, -60), (200, 90)])
@@ -33,3 +36,47 @@ def test_size_overrides_the_camera_and_keeps_the_field_of_view():
     assert square.focal_pixels == wide.focal_pixels == camera.focal_pixels / 2
     with pytest.raises(InputError, match="at least 1 x 1"):
         sized_camera(camera, 0)
+
+
+def plate_clip(crop, size, source=(64, 96)) -> Clip:
+    """A clip of one empty frame of ``size`` x ``size`` pixels."""
+    return Clip(torch.zeros(1, size, size, 4), 8.0, crop=crop, source_size=source)
+
+
+def silhouette(intrinsics, rotation, translation, size) -> np.ndarray:
+    """Coverage [H,W] of a tetrahedron off the middle, 8 x 8 samples per pixel."""
+    vertices = torch.tensor([[0.2, 0.1, 0.0], [0.9, 0.2, 0.1], [0.5, 0.8, -0.2], [0.6, 0.3, 0.7]])
+    faces = torch.tensor([[0, 1, 2], [0, 1, 3], [0, 2, 3], [1, 2, 3]])
+    fine = intrinsics * torch.tensor([8, 8, 1])[:, None]
+    face_id = rasterise(vertices, faces, fine, rotation, translation, (size[0] * 8, size[1] * 8)).face_id
+    return (face_id >= 0).float().view(size[0], 8, size[1], 8).mean(dim=(1, 3)).numpy()
+
+
+def test_a_clip_shows_the_window_of_the_plate_it_was_cut_from():
+    camera = Camera(20, 10, 4.0, (0, 0, 0), 40, 96, 64)
+    plate = silhouette(*opencv_camera(camera), (64, 96))
+    square, size = Square(41.5, 9.25, 36.0), 72
+    expected = cut(np.zeros((64, 96, 3), np.float32), plate, square, size)[..., 3]
+    clip = plate_clip((square.x0, square.y0, square.side), size)
+    seen = silhouette(*clip_camera(camera, clip), (size, size))
+    assert seen.sum() > 400 and np.abs(seen - expected).mean() < 0.01
+    shifted = plate_clip((square.x0 + 1, square.y0, square.side), size)
+    assert np.abs(silhouette(*clip_camera(camera, shifted), (size, size)) - expected).mean() > 0.02
+
+
+def test_only_the_shape_of_the_cameras_picture_matters_and_an_uncropped_clip_is_the_plate():
+    small, large = (Camera(20, 10, 4.0, (0, 0, 0), 40, 48 * k, 32 * k) for k in (1, 4))
+    clip = plate_clip((3.0, -5.0, 50.0), 24)
+    for a, b in zip(clip_camera(small, clip), clip_camera(large, clip)):
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=0)
+    square = Camera(20, 10, 4.0, (0, 0, 0), 40, 24, 24)
+    for a, b in zip(clip_camera(square, plate_clip(None, 24, None)), opencv_camera(square)):
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=0)
+
+
+def test_a_camera_of_another_shape_and_a_crop_of_nothing_are_refused():
+    camera = Camera(20, 10, 4.0, (0, 0, 0), 40, 64, 64)
+    with pytest.raises(InputError, match="64 x 64 pixels and the clip's source 96 x 64"):
+        clip_camera(camera, plate_clip((0.0, 0.0, 30.0), 24))
+    with pytest.raises(InputError, match="no source_size"):
+        clip_camera(camera, plate_clip((0.0, 0.0, 30.0), 24, None))
