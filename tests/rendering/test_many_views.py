@@ -24,9 +24,9 @@ def cameras() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 @pytest.fixture
 def mesh(golden) -> tuple[torch.Tensor, torch.Tensor]:
-    """Vertices and faces of a golden shape."""
+    """Vertices and faces of a golden shape, twice as large."""
     data = golden("raster")
-    return torch.from_numpy(data["square.verts"]), torch.from_numpy(data["square.faces"])
+    return 2 * torch.from_numpy(data["square.verts"]), torch.from_numpy(data["square.faces"])
 
 
 @pytest.mark.parametrize("entries_at_once", [1, 3000, 1 << 20])
