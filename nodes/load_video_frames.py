@@ -30,7 +30,7 @@ class LoadVideoFrames(io.ComfyNode):
             inputs=[
                 Model.Input(
                     "model",
-                    tooltip="Sets the picture size, and the values of count and foreground_ratio left at 0.",
+                    tooltip="Gives the values of count, foreground_ratio and size that are left at 0.",
                 ),
                 io.MultiType.Input(
                     "video",
@@ -111,6 +111,17 @@ class LoadVideoFrames(io.ComfyNode):
                     tooltip="Part of the square's side that the object's motion fills, 0 to 1; 0 takes "
                     "what the model was trained with.",
                 ),
+                io.Int.Input(
+                    "size",
+                    default=0,
+                    min=0,
+                    max=4096,
+                    step=2,
+                    advanced=True,
+                    tooltip="Pixels along each side of the cropped frames; 0 takes what the model's encoder "
+                    "reads. Give 512 or more when a texture is made from the frames: the shapes stay the "
+                    "same, the texture gets sharper, memory grows with its square.",
+                ),
                 io.Mask.Input(
                     "mask",
                     optional=True,
@@ -138,13 +149,14 @@ class LoadVideoFrames(io.ComfyNode):
         mask_meaning: str,
         tolerance: float,
         foreground_ratio: float,
+        size: int,
         mask: Any = None,
     ) -> io.NodeOutput:
         """Read the clip and show it on white."""
         from ..shapegen4d_core.video import clip_from_frames, load_clip
 
         settings = {
-            "size": model.config.image_encoder.image_size,
+            "size": size or model.config.image_encoder.image_size,
             "start": start,
             "stop": stop or None,
             "stride": stride,

@@ -53,6 +53,7 @@ def _add_settings(verb: argparse.ArgumentParser) -> None:
     add("--adapter-strength", type=float, default=1.0, help="share of the spatiotemporal layers, 0 to 1 or more")
     add("--resolution", type=int, default=128, help="cells of the decoding grid per axis (default: 128)")
     add("--max-faces", type=int, help="decimate every frame to at most this many faces")
+    add("--size", type=int, help="pixels per side of the cropped frames (default: what the model reads)")
     add("--mask", help="mask video, picture or folder, white where the object is")
     add("--matte", choices=("auto", "alpha", "mask", "key"), default="auto", help="where the object's outline is from")
     add("--save-latents", type=Path, help="also write the latents to this .safetensors file")
@@ -77,6 +78,7 @@ def _generate(chosen: argparse.Namespace) -> None:
             chosen.input,
             model.config,
             progress,
+            size=chosen.size,
             count=chosen.frames or model.config.frames,
             mask=chosen.mask,
             matte=chosen.matte,
@@ -109,15 +111,15 @@ def _run(
         return decode_sequence(model.vae, latents, decode, progress)
 
 
-def _read(path: str, config: ModelConfig, progress: Progress, **options: Any) -> Clip:
-    """Load a clip at the size the model wants; warnings are shown as one line each."""
+def _read(path: str, config: ModelConfig, progress: Progress, size: int | None, **options: Any) -> Clip:
+    """Load a clip, at the size the model wants by default; warnings are shown as one line each."""
     from ..video import ClipWarning, load_clip
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ClipWarning)
         clip = load_clip(
             path,
-            size=config.image_encoder.image_size,
+            size=size or config.image_encoder.image_size,
             foreground_ratio=config.foreground_ratio,
             progress=progress,
             **options,

@@ -141,3 +141,11 @@ def test_too_few_frames_name_the_widget(run, chain, frames):
     images, mask = frames
     with pytest.raises(ValueError, match="count asks for 9 frames"):
         run("LoadVideoFrames", model=chain["model"], video=images, mask=mask, count=9)
+
+
+def test_a_larger_size_shows_the_same_square(run, chain, frames):
+    images, mask = frames
+    large = run("LoadVideoFrames", model=chain["model"], video=images, mask=mask, fps=10.0, size=112).result[0]
+    assert large.frames.shape[1:3] == (112, 112) and large.crop == chain["clip"].crop
+    small = torch.nn.functional.avg_pool2d(large.frames[..., 3], 4)
+    assert (small - chain["clip"].frames[..., 3]).abs().mean() < 0.01
