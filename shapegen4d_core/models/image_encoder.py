@@ -15,6 +15,7 @@ from ..errors import InputError
 from .clip_encoder import ClipModel
 from .config import ImageEncoderConfig
 from .layers import token_attention
+from .vit import resampled_positions
 
 NORM_EPS = 1e-6
 INIT_STD = 0.02
@@ -55,12 +56,7 @@ class Embeddings(nn.Module):
 
     def positions(self, rows: int, columns: int) -> Tensor:
         """Position vectors [1,1+rows*columns,D]; patches resampled in float32 if needed."""
-        table = self.position_embeddings
-        if (rows, columns) == (self.table_side, self.table_side):
-            return table
-        grid = table[:, 1:].float().unflatten(1, (self.table_side, self.table_side)).permute(0, 3, 1, 2)
-        grid = F.interpolate(grid, size=(rows, columns), mode="bicubic", align_corners=False, antialias=True)
-        return torch.cat([table[:, :1], grid.flatten(2).transpose(1, 2).to(table)], dim=1)
+        return resampled_positions(self.position_embeddings, self.table_side, rows, columns)
 
     def forward(self, pixels: Tensor) -> Tensor:
         frames, _, height, width = pixels.shape
