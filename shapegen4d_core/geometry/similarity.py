@@ -29,17 +29,22 @@ class Similarity:
         return replace(self, translation=self.translation + offset)
 
 
-def fit_similarity(source: np.ndarray, target: np.ndarray, with_scale: bool = True) -> Similarity:
+def fit_similarity(
+    source: np.ndarray, target: np.ndarray, with_scale: bool = True, weights: np.ndarray | None = None
+) -> Similarity:
     """The similarity that takes points [P,3] to their partners [P,3] with the least squared error.
 
-    Proper rotations only (Umeyama 1991); the scale is 1 when it is not wanted.
+    Proper rotations only (Umeyama 1991); the scale is 1 when it is not wanted. ``weights`` [P] at least 0 say how much
+    each pair counts, all alike when None.
     """
-    source_centre, target_centre = source.mean(axis=0), target.mean(axis=0)
+    source_centre = np.average(source, axis=0, weights=weights)
+    target_centre = np.average(target, axis=0, weights=weights)
     from_centre, to_centre = source - source_centre, target - target_centre
-    left, strength, right = np.linalg.svd(to_centre.T @ from_centre)
+    weighted = from_centre if weights is None else from_centre * weights[:, None]
+    left, strength, right = np.linalg.svd(to_centre.T @ weighted)
     signs = np.array([1.0, 1.0, np.sign(np.linalg.det(left @ right))])
     rotation = (left * signs) @ right
-    scale = float(strength @ signs) / max(float((from_centre**2).sum()), 1e-30) if with_scale else 1.0
+    scale = float(strength @ signs) / max(float((weighted * from_centre).sum()), 1e-30) if with_scale else 1.0
     return Similarity(scale, rotation, target_centre - scale * rotation @ source_centre)
 
 
