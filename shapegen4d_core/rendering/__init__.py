@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .contact_sheet import contact_sheet, save_png
+from .differentiable import interpolate, soft_mask
 from .rasterise import Raster, rasterise, rasterise_views
 from .shade import render_mesh, render_sequence
 from .textured import render_textured
@@ -12,6 +13,7 @@ __all__ = [
     "Raster",
     "clip_camera",
     "contact_sheet",
+    "interpolate",
     "opencv_camera",
     "rasterise",
     "rasterise_views",
@@ -19,4 +21,5 @@ __all__ = [
     "render_sequence",
     "render_textured",
     "save_png",
+    "soft_mask",
 ]

@@ -41,6 +41,7 @@ def rasterise(
     return Raster(views.face_id[0], views.barycentric[0], views.depth[0])
 
 
+@torch.no_grad()
 def rasterise_views(
     vertices: Tensor,
     faces: Tensor,
