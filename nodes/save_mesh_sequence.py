@@ -45,6 +45,14 @@ class SaveMeshSequence(io.ComfyNode):
                     "frames and needs a sequence whose frames share their triangles.",
                 ),
                 io.Boolean.Input(
+                    "unlit",
+                    default=False,
+                    advanced=True,
+                    tooltip="Shows the texture as it is, without the viewer's light. Right for a texture painted "
+                    "from the video, which has the video's light in it; switch it off to relight the object. "
+                    "Needs a texture.",
+                ),
+                io.Boolean.Input(
                     "save_sequence",
                     default=False,
                     advanced=True,
@@ -60,7 +68,7 @@ class SaveMeshSequence(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, meshes: Any, filename_prefix: str, interpolation: str, save_sequence: bool
+        cls, meshes: Any, filename_prefix: str, interpolation: str, unlit: bool, save_sequence: bool
     ) -> io.NodeOutput:
         """Write the file; the workflow goes into it unless the host was started without metadata."""
         import folder_paths
@@ -75,6 +83,7 @@ class SaveMeshSequence(io.ComfyNode):
             meshes,
             path,
             interpolation=interpolation,
+            unlit=unlit,
             extras=_workflow(cls.hidden),
             progress=host.progress_bar(),
             check=host.check_stopped,

@@ -35,6 +35,7 @@ def write_glb(
     path: str | os.PathLike,
     *,
     interpolation: str = "STEP",
+    unlit: bool = False,
     extras: dict[str, Any] | None = None,
     progress: Progress | None = None,
     check: Check | None = None,
@@ -42,12 +43,16 @@ def write_glb(
     """Write ``sequence`` to ``path`` (ending in .glb) as an animated GLB and return the path.
 
     ``interpolation`` is "STEP" (frames hold) or "LINEAR" (vertices move between frames; fixed topology only).
+    ``unlit`` shows the texture without further light, for one painted from a video, which has light in it.
     ``extras`` (JSON-able) go into ``asset.extras`` beside our own entry "shapegen4d", which keeps fps, frame
     count and the sequence's settings. Memory holds one frame at a time; the file appears whole or not at all.
-    Raises InputError for a sequence without faces, LINEAR on a flip book, a bad path or bad extras.
+    Raises InputError for a sequence without faces, LINEAR on a flip book, unlit without a texture, a bad path or
+    bad extras.
     """
     path = Path(path)
     _check_request(sequence, path, interpolation, extras)
+    if unlit and sequence.texture is None:
+        raise InputError(f"unlit shows only a texture, and {sequence.name!r} has none; switch it off.")
     with atomic_path(path) as temporary, BufferSpool(temporary.parent) as spool:
         if uses_morph_targets(sequence):
             parts, closed = morph_parts(sequence, spool, interpolation, progress, check)
@@ -58,7 +63,7 @@ def write_glb(
             "scene": 0,
             "scenes": [{"nodes": [0]}],  # unnamed, or three.js renames the root
             **parts,
-            **material_parts(spool, sequence.texture, sequence.uv, closed),
+            **material_parts(spool, sequence.texture, sequence.uv, closed, unlit),
         }
         write_container(temporary, document, spool, check)
     return path

@@ -10,17 +10,19 @@ from PIL import Image
 
 from .gltf_buffers import BufferSpool
 
-_GREY = 0.8  # linear reflectance of the untextured surface
+_GREY = 0.45  # linear reflectance of the untextured surface; viewers with strong lights wash out anything lighter
+_UNLIT = "KHR_materials_unlit"
 _ROUGHNESS = 0.9
 _LINEAR, _MIPMAPS, _CLAMP, _REPEAT = 9729, 9987, 33071, 10497
 
 
 def material_parts(
-    spool: BufferSpool, texture: np.ndarray | None, uv: np.ndarray | None, closed: bool
-) -> dict[str, list[dict[str, Any]]]:
+    spool: BufferSpool, texture: np.ndarray | None, uv: np.ndarray | None, closed: bool, unlit: bool = False
+) -> dict[str, list[Any]]:
     """The ``materials`` of a document and, with a texture [H,W,3|4] uint8, its image, sampler and texture.
 
-    Double sided only when the surface is not ``closed``; blended only when the texture has transparency.
+    Double sided only when the surface is not ``closed``; blended only when the texture has transparency. ``unlit``
+    shows the texture as it is, for one that carries the light of the video already (KHR_materials_unlit).
     """
     surface: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": _ROUGHNESS}
     material: dict[str, Any] = {"pbrMetallicRoughness": surface, "doubleSided": not closed}
@@ -33,7 +35,10 @@ def material_parts(
     inside = bool((uv >= 0).all() and (uv <= 1).all())
     wrap = _CLAMP if inside else _REPEAT
     image = {"name": "base colour", "mimeType": "image/png", "bufferView": spool.image(_png(texture))}
+    if unlit:
+        material["extensions"] = {_UNLIT: {}}
     return {
+        **({"extensionsUsed": [_UNLIT]} if unlit else {}),
         "materials": [{"name": "textured", **material}],
         "images": [image],
         "samplers": [{"magFilter": _LINEAR, "minFilter": _MIPMAPS, "wrapS": wrap, "wrapT": wrap}],

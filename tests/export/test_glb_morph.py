@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from shapegen4d_core.errors import InputError
 from shapegen4d_core.export import uses_morph_targets, write_glb
 from shapegen4d_core.sequence import MeshSequence
 from tests.export.glb_reader import read_glb
@@ -138,3 +139,15 @@ def test_a_texture_is_blended_only_when_it_has_transparency(tmp_path):
         sequence = MeshSequence(plain.vertices, plain.faces, 24.0, uv=uv, texture=texture)
         glb = read_glb(write_glb(sequence, tmp_path / "a.glb"))
         assert glb.json["materials"][0].get("alphaMode") == mode
+
+
+def test_an_unlit_texture_is_marked_and_needs_a_texture(tmp_path):
+    plain, uv = waving(), np.zeros((42, 2), np.float32)
+    painted = MeshSequence(plain.vertices, plain.faces, 24.0, uv=uv, texture=np.zeros((4, 4, 3), np.uint8))
+    document = read_glb(write_glb(painted, tmp_path / "a.glb", unlit=True)).json
+    assert document["materials"][0]["extensions"] == {"KHR_materials_unlit": {}}
+    assert document["extensionsUsed"] == ["KHR_materials_unlit"]
+    assert "extensionsUsed" not in read_glb(write_glb(painted, tmp_path / "b.glb")).json
+    with pytest.raises(InputError, match="unlit"):
+        write_glb(plain, tmp_path / "c.glb", unlit=True)
+    assert not (tmp_path / "c.glb").exists()

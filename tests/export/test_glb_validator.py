@@ -63,6 +63,8 @@ def test_no_errors_and_no_warnings(tmp_path):
     for number, (name, (sequence, interpolation)) in enumerate(samples().items()):
         names.append(name)
         paths.append(write_glb(sequence, tmp_path / f"{number}.glb", interpolation=interpolation))
+    names.append("unlit")
+    paths.append(write_glb(samples()["textured"][0], tmp_path / "unlit.glb", unlit=True))
     reports = validate(paths)
     assert len(reports) == len(names)
     for name, report in zip(names, reports):
