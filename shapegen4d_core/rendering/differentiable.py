@@ -45,6 +45,7 @@ def soft_mask(
     translation: Tensor,
     size: tuple[int, int],
     edges: Edges | None = None,
+    backend: str = "auto",
 ) -> Tensor:
     """Coverage [H,W] of ``vertices`` [V,3], ``faces`` [F,3]: 1 inside, soft along the outline, 0 outside.
 
@@ -53,10 +54,10 @@ def soft_mask(
     ``mesh_edges(faces)``, worth keeping when the same faces are drawn many times. Raises InputError.
     """
     if rotation.dim() == 2:
-        views = (vertices, faces, intrinsics, rotation[None], translation[None], size, edges)
+        views = (vertices, faces, intrinsics, rotation[None], translation[None], size, edges, backend)
         return soft_mask(*views)[0]
     rotation, translation = rotation.to(vertices), translation.to(vertices)
-    raster = rasterise_views(vertices, faces, intrinsics, rotation, translation, size)
+    raster = rasterise_views(vertices, faces, intrinsics, rotation, translation, size, backend=backend)
     in_camera = to_camera(vertices, rotation, translation)
     hard = (raster.face_id >= 0).to(vertices.dtype)[..., None]
     lenses = intrinsics.to(vertices).expand(len(rotation), 3, 3)

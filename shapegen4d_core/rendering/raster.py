@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-_SLACK = 1e-3  # pixels by which boxes are widened against rounding; the exact test follows
+SLACK = 1e-3  # pixels by which boxes are widened against rounding; the exact test follows
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,14 @@ class Rays:
 
 @dataclass(frozen=True)
 class Scene:
-    """The faces of B views as a rasteriser sees them: ``corners`` [xyz,3,N] in camera space and their ``rays``.
+    """What is drawn in B views: vertices ``in_camera`` [B,V,3], ``faces`` [F,3] int64, the ``rays`` of the pixels.
 
-    ``boxes`` [4,N] int64 hold first column, first row, columns and rows of the pixels whose centres may lie inside a
-    face; ``near`` is the depth before which nothing is drawn.
+    Nothing is drawn before the depth ``near``.
     """
 
-    corners: Tensor
-    boxes: Tensor
+    in_camera: Tensor
+    faces: Tensor
     rays: Rays
-    faces: int
     near: float
 
 
@@ -74,32 +72,12 @@ def to_camera(vertices: Tensor, rotation: Tensor, translation: Tensor) -> Tensor
     return x * columns[:, 0] + y * columns[:, 1] + z * columns[:, 2] + translation[:, None]
 
 
-def build_scene(in_camera: Tensor, faces: Tensor, intrinsics: Tensor, size: tuple[int, int], near: float) -> Scene:
-    """The scene of ``in_camera`` [B,V,3] and ``faces`` [F,3] with K [B,3,3]."""
-    rays = Rays(intrinsics, size)
-    corners = in_camera[:, faces].permute(3, 2, 0, 1).reshape(3, 3, -1).contiguous()
-    return Scene(corners, _boxes(corners, rays, len(faces), near), rays, len(faces), near)
-
-
-def _boxes(corners: Tensor, rays: Rays, faces: int, near: float) -> Tensor:
-    depth = corners[2]
-    focal, centre = (value.repeat_interleave(faces, dim=1)[:, None] for value in (rays.focal, rays.centre))
-    pixels = corners[:2] / depth * focal + centre  # [2,3,N]
-    low, high = pixels.amin(dim=1) - 0.5 - _SLACK, pixels.amax(dim=1) - 0.5 + _SLACK
-    crosses = (depth <= near).any(dim=0) | ~(low + high).isfinite().all(dim=0)  # its picture has no finite box
-    limit = low.new_tensor([[rays.width], [rays.height]])
-    first = torch.where(crosses, 0, low).clamp(min=0).minimum(limit).ceil()
-    stop = torch.where(crosses, limit, high.floor() + 1).clamp(min=0).minimum(limit)
-    extent = (stop - first).clamp(min=0) * (depth > near).any(dim=0)
-    return torch.cat([first, extent]).long()
-
-
 def areas_and_depth(
-    scene: Scene, entry: Tensor, view: Tensor, row: Tensor, column: Tensor
+    corners: Tensor, rays: Rays, view: Tensor, row: Tensor, column: Tensor
 ) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
-    """Three unnormalised barycentric areas [S] and depth [S] of entries along the rays through pixels of views."""
-    x, y, z = (axis.index_select(1, entry) for axis in scene.corners)  # [3,S] each
-    x, y = x - z * scene.rays.a[view, column], y - z * scene.rays.b[view, row]
+    """Unnormalised barycentric areas [S] of three ``corners`` [xyz,3,S] along the rays of pixels, and depths [S]."""
+    x, y, z = corners
+    x, y = x - z * rays.a[view, column], y - z * rays.b[view, row]
     areas = tuple(x[j] * y[k] - x[k] * y[j] for j, k in ((1, 2), (2, 0), (0, 1)))
     depth = (areas[0] * z[0] + areas[1] * z[1] + areas[2] * z[2]) / (areas[0] + areas[1] + areas[2])
     return areas, depth
@@ -109,13 +87,12 @@ def resolve(scene: Scene, entries: Tensor) -> Raster:
     """The raster [B,H,W] of the entry [B*H*W] (or -1) that each pixel shows, whichever rasteriser found it."""
     rays, size = scene.rays, (scene.rays.views, scene.rays.height, scene.rays.width)
     pixel = (entries >= 0).nonzero()[:, 0]
-    entry, view = entries[pixel], pixel // (rays.height * rays.width)
-    face_id = torch.full_like(entries, -1)
-    face_id[pixel] = entry - view * scene.faces
-    barycentric = scene.corners.new_zeros(len(entries), 3)
-    depth = scene.corners.new_full((len(entries),), -1.0)
-    row, column = pixel // rays.width % rays.height, pixel % rays.width
-    areas, depth[pixel] = areas_and_depth(scene, entry, view, row, column)
+    view, row, column = pixel // (rays.height * rays.width), pixel // rays.width % rays.height, pixel % rays.width
+    face = entries[pixel] - view * len(scene.faces)
+    corners = scene.in_camera[view[:, None], scene.faces[face]].permute(2, 1, 0)
+    areas, near = areas_and_depth(corners, rays, view, row, column)
     stacked = torch.stack(areas, dim=1)
-    barycentric[pixel] = stacked / stacked.sum(dim=1, keepdim=True)
+    face_id = torch.full_like(entries, -1).index_put((pixel,), face)
+    barycentric = stacked.new_zeros(len(entries), 3).index_put((pixel,), stacked / stacked.sum(dim=1, keepdim=True))
+    depth = near.new_full((len(entries),), -1.0).index_put((pixel,), near)
     return Raster(face_id.view(size), barycentric.view(*size, 3), depth.view(size))

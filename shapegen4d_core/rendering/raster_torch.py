@@ -9,19 +9,22 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .raster import Scene, areas_and_depth
+from .raster import SLACK, Scene, areas_and_depth
 
 EMPTY = torch.iinfo(torch.int64).max  # key of a pixel without a face
 
 
 def draw(scene: Scene, samples_at_once: int | None = None) -> Tensor:
     """The entry [B*H*W] int64 that each pixel shows, -1 for none; the chunks do not change it."""
-    rays = scene.rays
+    rays, faces = scene.rays, len(scene.faces)
     keys = torch.full((rays.views * rays.height * rays.width,), EMPTY, dtype=torch.int64, device=rays.a.device)
-    for chunk in _chunks(scene.boxes, samples_at_once or _default_samples(keys.device)):
-        entry, row, column = _samples(scene.boxes, chunk)
-        view = entry // scene.faces
-        areas, depth = areas_and_depth(scene, entry, view, row, column)
+    corners = scene.in_camera[:, scene.faces].permute(3, 2, 0, 1).reshape(3, 3, -1).contiguous()  # runs along entries
+    boxes = _boxes(corners, scene)
+    for chunk in _chunks(boxes, samples_at_once or _default_samples(keys.device)):
+        entry, row, column = _samples(boxes, chunk)
+        view = entry // faces
+        its_corners = torch.stack([axis.index_select(1, entry) for axis in corners])
+        areas, depth = areas_and_depth(its_corners, rays, view, row, column)
         low, high = areas[0].minimum(areas[1]).minimum(areas[2]), areas[0].maximum(areas[1]).maximum(areas[2])
         hit = (((low >= 0) | (high <= 0)) & (depth > scene.near)).nonzero()[:, 0]
         bits = depth[hit].float().view(torch.int32).long()
@@ -33,6 +36,20 @@ def draw(scene: Scene, samples_at_once: int | None = None) -> Tensor:
 def entries_of(keys: Tensor) -> Tensor:
     """The entry that each key holds, -1 for empty ones."""
     return torch.where(keys == EMPTY, -1, keys & 0xFFFFFFFF)
+
+
+def _boxes(corners: Tensor, scene: Scene) -> Tensor:
+    """First column, first row, columns and rows [4,N] of the pixels whose centres may lie inside each face."""
+    rays, depth = scene.rays, corners[2]
+    focal, centre = (value.repeat_interleave(len(scene.faces), dim=1)[:, None] for value in (rays.focal, rays.centre))
+    pixels = corners[:2] / depth * focal + centre  # [2,3,N]
+    low, high = pixels.amin(dim=1) - 0.5 - SLACK, pixels.amax(dim=1) - 0.5 + SLACK
+    crosses = (depth <= scene.near).any(dim=0) | ~(low + high).isfinite().all(dim=0)  # its picture has no finite box
+    limit = low.new_tensor([[rays.width], [rays.height]])
+    first = torch.where(crosses, 0, low).clamp(min=0).minimum(limit).ceil()
+    stop = torch.where(crosses, limit, high.floor() + 1).clamp(min=0).minimum(limit)
+    extent = (stop - first).clamp(min=0) * (depth > scene.near).any(dim=0)
+    return torch.cat([first, extent]).long()
 
 
 def _chunks(boxes: Tensor, samples_at_once: int) -> list[Tensor]:

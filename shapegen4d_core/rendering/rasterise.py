@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from . import raster_torch
-from .raster import Raster, build_scene, resolve, to_camera
+from .backends import drawer
+from .raster import Raster, Rays, Scene, resolve, to_camera
 
 __all__ = ["Raster", "rasterise", "rasterise_views"]
 
@@ -27,16 +27,18 @@ def rasterise(
     size: tuple[int, int],
     near: float = 1e-4,
     samples_at_once: int | None = None,
+    backend: str = "auto",
 ) -> Raster:
     """Draw ``vertices`` [V,3] and ``faces`` [F,3] with K [3,3], R [3,3], t [3] into a picture of ``size`` (H, W).
 
-    Parts nearer than ``near`` are cut away. Faces are handled in chunks of at most ``samples_at_once`` samples, and
-    never fewer than one face: memory is bounded by about 150 bytes times the larger of that and H x W.
-    The result does not depend on the chunks. Raises InputError for shapes that do not fit and a skewed K.
+    Parts nearer than ``near`` are cut away. ``backend`` is one of ``backends.BACKENDS``; torch handles faces in chunks
+    of at most ``samples_at_once`` samples, and never fewer than one face: memory is bounded by about 150 bytes times
+    the larger of that and H x W. The result does not depend on the chunks or the backend.
+    Raises InputError for shapes that do not fit, a skewed K and a backend that cannot draw here.
     """
     _check_shapes(vertices, (2,), faces)
     views = rasterise_views(
-        vertices, faces, intrinsics, rotation[None], translation[None], size, near, samples_at_once
+        vertices, faces, intrinsics, rotation[None], translation[None], size, near, samples_at_once, backend
     )
     return Raster(views.face_id[0], views.barycentric[0], views.depth[0])
 
@@ -51,6 +53,7 @@ def rasterise_views(
     size: tuple[int, int],
     near: float = 1e-4,
     samples_at_once: int | None = None,
+    backend: str = "auto",
 ) -> Raster:
     """Draw a mesh from B views R [B,3,3], t [B,3] at once; the fields of the raster have a leading B.
 
@@ -61,14 +64,15 @@ def rasterise_views(
     _check_shapes(vertices, (2, 3), faces)
     intrinsics, rotations, translations = _check_cameras(vertices, intrinsics, rotations, translations, size)
     faces = faces.to(vertices.device).long()
+    draw = drawer(backend, vertices, samples_at_once)
     count = max(1, _ENTRIES_AT_ONCE // max(1, len(faces)))
     found = []
     for start in range(0, len(rotations), count):
         group = slice(start, start + count)
         moved = vertices if vertices.dim() == 2 else vertices[group]
         in_camera = to_camera(moved, rotations[group], translations[group])
-        scene = build_scene(in_camera, faces, intrinsics[group], size, near)
-        found.append(resolve(scene, raster_torch.draw(scene, samples_at_once)))
+        scene = Scene(in_camera, faces, Rays(intrinsics[group], size), near)
+        found.append(resolve(scene, draw(scene)))
     if len(found) == 1:
         return found[0]
     return Raster(*(torch.cat([getattr(part, name) for part in found]) for name in ("face_id", "barycentric", "depth")))

@@ -1,6 +1,8 @@
-"""The z-buffer agrees with published golden data and with a plain ray caster, whatever the chunks and the camera."""
+"""Rasterisers agree with published golden data and with a plain ray caster, whatever the chunks and the camera."""
 
 from __future__ import annotations
+
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -10,6 +12,10 @@ from shapegen4d_core.errors import InputError
 from shapegen4d_core.rendering import raster_torch, rasterise
 
 GROUPS = ("square", "wide")
+BACKENDS = ["torch"] + [
+    pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed"))
+    for name in ("warp", "pytorch3d")
+]
 
 
 @pytest.fixture
@@ -29,10 +35,11 @@ def draw(data: dict[str, torch.Tensor], **options):
     return rasterise(data["verts"], data["faces"], data["K"], data["R"], data["t"], size, **options)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("group", GROUPS)
-def test_golden_data(scene, group):
+def test_golden_data(scene, group, backend):
     data = scene(group)
-    raster = draw(data)
+    raster = draw(data, backend=backend)
     assert int((raster.face_id != data["face_id"]).sum()) <= 2
     same = (raster.face_id == data["face_id"]) & (raster.face_id >= 0)
     assert int(same.sum()) > 300
@@ -45,7 +52,7 @@ def test_golden_data(scene, group):
 @pytest.mark.parametrize("samples_at_once", [1, 100, 5000])
 def test_chunks_do_not_change_a_bit(scene, samples_at_once):
     data = scene("wide")
-    whole, chunked = draw(data), draw(data, samples_at_once=samples_at_once)
+    whole, chunked = draw(data), draw(data, samples_at_once=samples_at_once, backend="torch")
     for name in ("face_id", "barycentric", "depth"):
         assert torch.equal(getattr(whole, name), getattr(chunked, name))
 
@@ -60,10 +67,10 @@ def test_chunks_are_full_but_not_larger_than_asked_and_faces_behind_cost_nothing
 
     monkeypatch.setattr(raster_torch, "_samples", recording)
     data = scene("wide")
-    draw(data, samples_at_once=1000)
+    draw(data, samples_at_once=1000, backend="torch")
     assert max(sizes) <= 1000 and min(sizes[:-1]) > 900 and len(sizes) > 3
     sizes.clear()
-    draw({**data, "t": torch.tensor([0.0, 0.0, -10.0])})
+    draw({**data, "t": torch.tensor([0.0, 0.0, -10.0])}, backend="torch")
     assert sizes == []
 
 
@@ -85,8 +92,9 @@ def cast_rays(vertices: np.ndarray, faces: np.ndarray, focal: float, size: int, 
     return ids, depths
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("seed", "low", "high"), [(0, 2.0, 4.0), (1, 2.0, 4.0), (2, -2.0, 3.0), (3, -2.0, 3.0)])
-def test_random_triangles_agree_with_ray_casting_even_across_the_camera_plane(seed, low, high):
+def test_random_triangles_agree_with_ray_casting_even_across_the_camera_plane(seed, low, high, backend):
     random = np.random.default_rng(seed)
     vertices = random.uniform([-2, -2, low], [2, 2, high], (18, 3)).astype(np.float32)
     faces = np.arange(18).reshape(6, 3)
@@ -101,6 +109,7 @@ def test_random_triangles_agree_with_ray_casting_even_across_the_camera_plane(se
         torch.zeros(3),
         (size, size),
         near,
+        backend=backend,
     )
     assert (expected >= 0).sum() > 40
     differing = raster.face_id.numpy() != expected
@@ -109,7 +118,8 @@ def test_random_triangles_agree_with_ray_casting_even_across_the_camera_plane(se
     np.testing.assert_allclose(raster.depth.numpy()[covered], depths[covered], rtol=1e-4)
 
 
-def test_a_fan_has_no_pixel_missing_and_the_nearest_face_wins():
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_fan_has_no_pixel_missing_and_the_nearest_face_wins(backend):
     angles = torch.linspace(0, 2 * torch.pi, 90)[:-1]
     rim = torch.stack([angles.cos(), angles.sin(), torch.full_like(angles, 2.0)], dim=1)
     vertices = torch.cat([torch.tensor([[0.013, -0.007, 2.0]]), rim])
@@ -117,21 +127,23 @@ def test_a_fan_has_no_pixel_missing_and_the_nearest_face_wins():
     fan = torch.stack([torch.zeros(89, dtype=torch.long), 1 + number, 1 + (number + 1) % 89], dim=1)
     intrinsics = torch.tensor([[64.0, 0, 32], [0, 64, 32], [0, 0, 1]])
     pose = (intrinsics, torch.eye(3), torch.zeros(3), (64, 64))
-    raster = rasterise(vertices, fan, *pose)
+    raster = rasterise(vertices, fan, *pose, backend=backend)
     place = torch.arange(64) + 0.5 - 32
     radius = (place[:, None] ** 2 + place**2).sqrt()
     assert bool((raster.face_id[radius < 31.9] >= 0).all()) and bool((raster.face_id[radius > 32.1] < 0).all())
     behind = torch.cat([vertices * 1.5, vertices])  # the same fan further away, listed first
-    both = rasterise(behind, torch.cat([fan, fan + 90]), *pose)
+    both = rasterise(behind, torch.cat([fan, fan + 90]), *pose, backend=backend)
     inner = radius < 31.9
     assert torch.equal(both.face_id[inner], raster.face_id[inner] + 89)
     assert float(both.depth[inner].max()) == pytest.approx(2.0)
 
 
-def test_an_edge_through_pixel_centres_belongs_to_both_faces_and_the_first_one_wins():
+@pytest.mark.parametrize("backend", BACKENDS[:2])  # pytorch3d leaves such pixels empty
+def test_an_edge_through_pixel_centres_belongs_to_both_faces_and_the_first_one_wins(backend):
     corners = torch.tensor([[-1.0, -1, 2], [1, -1, 2], [1, 1, 2], [-1, 1, 2]])
     intrinsics = torch.tensor([[8.0, 0, 4], [0, 8, 4], [0, 0, 1]])  # the square fills 8 x 8 pixels exactly
-    raster = rasterise(corners, torch.tensor([[0, 1, 2], [0, 2, 3]]), intrinsics, torch.eye(3), torch.zeros(3), (8, 8))
+    faces = torch.tensor([[0, 1, 2], [0, 2, 3]])
+    raster = rasterise(corners, faces, intrinsics, torch.eye(3), torch.zeros(3), (8, 8), backend=backend)
     assert torch.equal(raster.face_id, torch.ones(8, 8, dtype=torch.long).tril(-1))
 
 
@@ -147,16 +159,17 @@ def test_barycentrics_give_the_point_the_ray_hits(scene):
     torch.testing.assert_close(pixels[:, 1] / pixels[:, 2], rows + 0.5, rtol=0, atol=1e-3, check_dtype=False)
 
 
-def test_nothing_to_draw_is_background():
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_nothing_to_draw_is_background(backend):
     intrinsics = torch.tensor([[8.0, 0, 4], [0, 8, 4], [0, 0, 1]])
     pose = (intrinsics, torch.eye(3), torch.zeros(3), (8, 8))
     faces = torch.tensor([[0, 1, 2]])
     behind = torch.tensor([[0.0, 0, -1], [1, 0, -1], [0, 1, -1]])
     needle = torch.tensor([[-1.0, -1, 2], [0, 0, 2], [1, 1, 2]])  # no area
     for raster in (
-        rasterise(torch.zeros(0, 3), torch.zeros(0, 3, dtype=torch.int32), *pose),
-        rasterise(behind, faces, *pose),
-        rasterise(needle, faces, *pose),
+        rasterise(torch.zeros(0, 3), torch.zeros(0, 3, dtype=torch.int32), *pose, backend=backend),
+        rasterise(behind, faces, *pose, backend=backend),
+        rasterise(needle, faces, *pose, backend=backend),
     ):
         assert bool((raster.face_id == -1).all()) and bool((raster.depth == -1).all())
 
