@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from .contact_sheet import contact_sheet, save_png
 from .differentiable import interpolate, soft_mask
+from .frames import render_sequence
+from .overlay import composite, overlay
 from .rasterise import Raster, rasterise, rasterise_views
-from .shade import render_mesh, render_sequence
+from .shade import Surface, render_surface
 from .textured import render_textured
-from .views import clip_camera, opencv_camera
+from .turntable import turntable
+from .views import clip_camera, framing_camera, opencv_camera
 
 __all__ = [
     "Raster",
+    "Surface",
     "clip_camera",
+    "composite",
     "contact_sheet",
+    "framing_camera",
     "interpolate",
     "opencv_camera",
+    "overlay",
     "rasterise",
     "rasterise_views",
-    "render_mesh",
     "render_sequence",
+    "render_surface",
     "render_textured",
     "save_png",
     "soft_mask",
+    "turntable",
 ]

@@ -1,101 +1,111 @@
-"""Pictures of meshes: soft grey shading or normals as colours, antialiased by averaging samples. No gradients.
+"""Pictures of meshes: grey shading, normals as colours, silhouettes, textures with and without light. No gradients.
 
-Pictures are RGBA float32 0..1 with straight alpha, and colour 0 where nothing is drawn. Light and normal colours are
-fixed to the camera: x right, y up, z towards the viewer.
+Pictures are RGBA float32 0..1 with straight alpha, and colour 0 where nothing is drawn, antialiased by averaging
+samples. Light and normal colours are fixed to the camera: x right, y up, z towards the viewer.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from ..errors import InputError
-from ..geometry.mesh import vertex_normals
-from ..progress import Check, Progress, tick
-from ..sequence import Camera, MeshSequence
-from .rasterise import Raster, rasterise
-from .samples import average
-from .views import opencv_camera, sized_camera
+from .raster import Raster
+from .rasterise import rasterise
+from .samples import average, finer
+from .textured import sample_texture
 
-STYLES = ("shaded", "normal")
+STYLES = ("shaded", "normal", "silhouette", "textured", "lit")
+TEXTURED = ("textured", "lit")
 _KEY_LIGHT = (-0.45, 0.65, 0.61)  # from the upper left, in front; unit length
 _WRAP = 0.35  # how far the key light reaches around the shape, so that no part is black
 _GROUND, _SKY, _KEY = 0.20, 0.38, 0.55  # strengths of light from below, from above and of the key light
 
 
-def render_mesh(
-    vertices: Tensor,
-    faces: Tensor,
-    normals: Tensor,
-    camera: Camera,
+@dataclass(frozen=True)
+class Surface:
+    """A mesh ready to be drawn, all on one device: vertices [V,3], faces [F,3], unit normals [V,3] of the vertices.
+
+    Textured styles also need ``uv`` [V,2] and ``texture`` [h,w,4] float 0..1 (see ``textured.texture_on``).
+    """
+
+    vertices: Tensor
+    faces: Tensor
+    normals: Tensor
+    uv: Tensor | None = None
+    texture: Tensor | None = None
+
+
+def render_surface(
+    surface: Surface,
+    intrinsics: Tensor,
+    rotation: Tensor,
+    translation: Tensor,
+    size: tuple[int, int],
     style: str = "shaded",
     supersampling: int = 2,
 ) -> Tensor:
-    """Picture [H,W,4] of a mesh on its own device: vertices [V,3], faces [F,3], unit vertex normals [V,3].
+    """Picture [H,W,4] of a surface through K [3,3], R [3,3], t [3] on its own device.
 
-    Each pixel is the mean of ``supersampling`` x ``supersampling`` samples. Faces seen from behind are lit as if they
-    faced the viewer. Raises InputError for another style than "shaded" or "normal".
+    Styles: "shaded" grey; "normal" in camera axes, 0..1 for -1..1; "silhouette" white; "textured" without light and
+    "lit" with it. Each pixel is the mean of ``supersampling`` x ``supersampling`` samples. Faces seen from behind are
+    lit as if they faced the viewer. Raises InputError for another style and for a texture that is missing.
     """
-    if style not in STYLES:
-        raise InputError(f"style is {style!r}, accepted is 'shaded' or 'normal'.")
-    fine = sized_camera(camera, (camera.height * supersampling, camera.width * supersampling))
-    intrinsics, rotation, translation = opencv_camera(fine)
-    raster = rasterise(vertices, faces, intrinsics, rotation, translation, (fine.height, fine.width))
+    check_style(style, surface.uv is not None and surface.texture is not None)
+    fine, fine_size = finer(intrinsics, size, supersampling)
+    raster = rasterise(surface.vertices, surface.faces, fine, rotation, translation, fine_size)
     seen = raster.face_id >= 0
-    to_view = (rotation * rotation.new_tensor([1.0, -1.0, -1.0])[:, None]).to(vertices)
-    directions = _visible_normals(vertices, faces, normals, raster, seen, to_view, camera)  # [S,3]
-    samples = vertices.new_zeros(*raster.face_id.shape, 4)
-    samples[seen] = torch.cat([_colour(directions, style), vertices.new_ones(len(directions), 1)], dim=1)
+    samples = torch.zeros(*fine_size, 4, device=surface.vertices.device)
+    samples[seen] = _colours(surface, raster, seen, rotation, translation, style).to(samples)
     return average(samples, supersampling)
 
 
-def render_sequence(
-    sequence: MeshSequence,
-    camera: Camera,
-    size: int | tuple[int, int] | None = None,
-    style: str = "shaded",
-    device: str | torch.device = "cpu",
-    progress: Progress | None = None,
-    check: Check | None = None,
+def check_style(style: str, has_texture: bool) -> None:
+    """Raise InputError for a style that is unknown or needs a texture that is not there."""
+    if style not in STYLES:
+        raise InputError(f"style is {style!r}, accepted are {', '.join(STYLES)}.")
+    if style in TEXTURED and not has_texture:
+        raise InputError(f"style is {style!r}, but these meshes have no texture; choose 'shaded'.")
+
+
+def _colours(
+    surface: Surface, raster: Raster, seen: Tensor, rotation: Tensor, translation: Tensor, style: str
 ) -> Tensor:
-    """Pictures [T,H,W,4] on the CPU of every frame through one camera; empty frames are transparent.
+    """Colours and alpha [S,4] of the samples ``seen``."""
+    corners, weights = surface.faces[raster.face_id[seen]].long(), raster.barycentric[seen][..., None]
+    ones = surface.vertices.new_ones(len(corners), 1)
+    if style == "silhouette":
+        return ones.expand(-1, 4)
+    if style == "textured":
+        return sample_texture(surface.texture, (surface.uv[corners] * weights).sum(dim=1))
+    normals = _facing_normals(surface, corners, weights, rotation.to(surface.vertices), translation)
+    if style == "normal":
+        return torch.cat([normals * 0.5 + 0.5, ones], dim=1)
+    light = _light(normals)
+    if style == "shaded":
+        return torch.cat([light.expand(-1, 3), ones], dim=1)
+    colours = sample_texture(surface.texture, (surface.uv[corners] * weights).sum(dim=1))
+    return torch.cat([(colours[:, :3] * light / (_SKY + _KEY)).clamp(0, 1), colours[:, 3:]], dim=1)
 
-    ``size`` is (height, width) in pixels, one number for a square, None for the camera's own.
-    Raises InputError for an unknown style or a bad size.
-    """
-    camera = sized_camera(camera, size)
-    pictures = torch.zeros(sequence.frame_count, camera.height, camera.width, 4)
-    for frame, (vertices, faces) in enumerate(zip(sequence.vertices, sequence.faces)):
-        if sequence.normals is not None:
-            normals = sequence.normals[frame]
-        else:
-            normals = vertex_normals(vertices, faces)
-        arrays = (torch.from_numpy(array).to(device) for array in (vertices, faces, normals))
-        pictures[frame] = render_mesh(*arrays, camera, style).cpu()
-        tick(progress, check, frame + 1, sequence.frame_count)
-    return pictures
 
-
-def _visible_normals(
-    vertices: Tensor, faces: Tensor, normals: Tensor, raster: Raster, seen: Tensor, to_view: Tensor, camera: Camera
+def _facing_normals(
+    surface: Surface, corners: Tensor, weights: Tensor, rotation: Tensor, translation: Tensor
 ) -> Tensor:
-    """Unit normals [S,3] in view axes of the samples ``seen``, turned towards the viewer on faces seen from behind."""
-    corners = faces[raster.face_id[seen]].long()  # [S,3]
-    smooth = (normals[corners] * raster.barycentric[seen][..., None]).sum(dim=1)
-    shape = vertices[corners]
+    """Unit normals [S,3] in view axes (y up, z to the viewer), turned to the viewer on faces seen from behind."""
+    smooth = (surface.normals[corners] * weights).sum(dim=1)
+    shape = surface.vertices[corners]
     flat = torch.linalg.cross(shape[:, 1] - shape[:, 0], shape[:, 2] - shape[:, 0])
-    eye = torch.from_numpy(camera.eye()).to(vertices)
+    eye = -translation.to(shape) @ rotation
     behind = ((eye - shape[:, 0]) * flat).sum(dim=1) < 0
+    to_view = rotation * rotation.new_tensor([1.0, -1.0, -1.0])[:, None]
     return normalize(torch.where(behind[:, None], -smooth, smooth) @ to_view.T, dim=1)
 
 
-def _colour(directions: Tensor, style: str) -> Tensor:
-    """Colour [S,3] of unit normals [S,3] in view axes."""
-    if style == "normal":
-        return directions * 0.5 + 0.5
-    above = directions[:, 1] * 0.5 + 0.5
-    key = ((directions @ directions.new_tensor(_KEY_LIGHT) + _WRAP) / (1 + _WRAP)).clamp(min=0)
-    light = _GROUND + (_SKY - _GROUND) * above + _KEY * key
-    return light.clamp(0, 1)[:, None].expand(-1, 3)
-
+def _light(normals: Tensor) -> Tensor:
+    """Brightness [S,1] 0..1 of unit normals [S,3] in view axes under the sky, the ground and the key light."""
+    above = normals[:, 1] * 0.5 + 0.5
+    key = ((normals @ normals.new_tensor(_KEY_LIGHT) + _WRAP) / (1 + _WRAP)).clamp(min=0)
+    return (_GROUND + (_SKY - _GROUND) * above + _KEY * key).clamp(0, 1)[:, None]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..sequence import Camera, Clip
+from ..sequence import Camera, Clip, MeshSequence
+
+_YAWS = 24  # directions from which a camera for all sides is tried
 
 
 def opencv_camera(camera: Camera) -> tuple[Tensor, Tensor, Tensor]:
@@ -59,3 +63,31 @@ def clip_camera(camera: Camera, clip: Clip) -> tuple[Tensor, Tensor, Tensor]:
     across, down = (width / side, height / side) if clip.crop else (1.0, 1.0)
     window = torch.tensor([[across, 0, -x0 * across], [0, down, -y0 * down], [0, 0, 1]], dtype=torch.float64)
     return window @ intrinsics, rotation, translation
+
+
+def framing_camera(
+    sequence: MeshSequence,
+    size: int | tuple[int, int] = 512,
+    yaw_degrees: float = 0.0,
+    pitch_degrees: float = 10.0,
+    fov_degrees: float = 30.0,
+    all_around: bool = False,
+    margin: float = 1.08,
+) -> Camera:
+    """The nearest camera that sees all frames of a sequence whole, looking at the middle of their box.
+
+    ``all_around`` makes the distance serve for every yaw, as a turntable needs. ``margin`` is the room around the
+    object, 1 for none. ``size`` is (height, width) in pixels or one number. Raises InputError when all frames are
+    empty.
+    """
+    height, width = (size, size) if isinstance(size, int) else size
+    middle = sequence.bounds().astype(np.float64).mean(axis=0)
+    camera = Camera(yaw_degrees, pitch_degrees, 1.0, tuple(middle.tolist()), fov_degrees, width, height)
+    slope = math.tan(math.radians(fov_degrees) / 2) / margin
+    slopes = np.array([slope * width / height, slope])
+    points = np.concatenate([frame.astype(np.float64) for frame in sequence.vertices]) - middle
+    radius = 1e-3
+    for step in range(_YAWS if all_around else 1):
+        turned = points @ replace(camera, yaw_degrees=yaw_degrees + 360 * step / _YAWS).axes().T
+        radius = max(radius, float((np.abs(turned[:, :2]) / slopes + turned[:, 2:]).max()))
+    return replace(camera, radius=radius)

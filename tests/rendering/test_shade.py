@@ -8,7 +8,7 @@ import torch
 import trimesh
 
 from shapegen4d_core.errors import Cancelled, InputError
-from shapegen4d_core.rendering import render_mesh, render_sequence
+from shapegen4d_core.rendering import Surface, opencv_camera, render_sequence, render_surface
 from shapegen4d_core.sequence import Camera, MeshSequence
 
 CAMERA = Camera(0, 0, 4.0, (0, 0, 0), 35, 48, 48)
@@ -103,16 +103,17 @@ def test_cancel_and_bad_style():
 
     with pytest.raises(Cancelled):
         render_sequence(sequence(ball()), CAMERA, check=check)
-    with pytest.raises(InputError, match="'shaded' or 'normal'"):
+    with pytest.raises(InputError, match="accepted are shaded, normal, silhouette"):
         render_sequence(sequence(ball()), CAMERA, style="toon")
 
 
 def test_more_samples_come_closer_to_the_true_edge():
     vertices, faces = (torch.from_numpy(array) for array in ball())
     normals = torch.nn.functional.normalize(vertices, dim=1)
-    fine = render_mesh(vertices, faces, normals, CAMERA, supersampling=8)[..., 3]
-    errors = [
-        float((render_mesh(vertices, faces, normals, CAMERA, supersampling=count)[..., 3] - fine).abs().mean())
-        for count in (1, 2, 4)
-    ]
+
+    def coverage(count: int) -> torch.Tensor:
+        surface = Surface(vertices, faces, normals)
+        return render_surface(surface, *opencv_camera(CAMERA), (48, 48), supersampling=count)[..., 3]
+
+    errors = [float((coverage(count) - coverage(8)).abs().mean()) for count in (1, 2, 4)]
     assert errors[0] > 1.5 * errors[1] > 2 * errors[2]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+import trimesh
 
 from shapegen4d_core.errors import InputError
 from shapegen4d_core.rendering import rasterise
-from shapegen4d_core.rendering.views import clip_camera, opencv_camera, sized_camera
-from shapegen4d_core.sequence import Camera, Clip
+from shapegen4d_core.rendering.views import clip_camera, framing_camera, opencv_camera, sized_camera
+from shapegen4d_core.sequence import Camera, Clip, MeshSequence
 from shapegen4d_core.video.crop import Square, cut
 
 
@@ -80,3 +83,73 @@ def test_a_camera_of_another_shape_and_a_crop_of_nothing_are_refused():
         clip_camera(camera, plate_clip((0.0, 0.0, 30.0), 24))
     with pytest.raises(InputError, match="no source_size"):
         clip_camera(camera, plate_clip((0.0, 0.0, 30.0), 24, None))
+
+
+def published_cameras(golden) -> list[tuple[Camera, np.ndarray, np.ndarray]]:
+    """The golden cameras as ours, with their R [3,3] and t [3] for our axes.
+
+    Their world has z up and their eye lies at ``r`` from the origin, whatever they look at.
+    """
+    data = golden("cameras")
+    to_y_up = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
+    height, width = (int(value) for value in data["in.size_hw"])
+    found = []
+    for i in range(len(data["in.r"])):
+        yaw, pitch = data["in.yaw"][i], data["in.pitch"][i]
+        eye = data["in.r"][i] * np.array([np.sin(yaw) * np.cos(pitch), np.cos(yaw) * np.cos(pitch), np.sin(pitch)])
+        back, look_at = to_y_up @ (eye - data["in.lookat"][i]), to_y_up @ data["in.lookat"][i]
+        radius = float(np.linalg.norm(back))
+        angles = np.degrees([np.arctan2(back[0], back[2]), np.arcsin(back[1] / radius)])
+        camera = Camera(*map(float, angles), radius, tuple(look_at), 40.0, width, height)
+        found.append((camera, data["out.R"][i] @ to_y_up.T, data["out.t"][i]))
+    return found
+
+
+def test_published_cameras(golden):
+    cameras = published_cameras(golden)
+    assert len(cameras) == 12
+    for camera, rotation, translation in cameras:
+        _, ours, shift = opencv_camera(camera)
+        np.testing.assert_allclose(ours.numpy(), rotation, atol=1e-6)
+        np.testing.assert_allclose(shift.numpy(), translation, atol=1e-6)
+
+
+def test_published_pixels(golden):
+    data = golden("cameras")
+    points = data["in.points"] @ np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]).T
+    for i, (camera, _, _) in enumerate(published_cameras(golden)[:4]):
+        _, rotation, translation = (tensor.numpy() for tensor in opencv_camera(camera))
+        pixels = (points @ rotation.T + translation) @ data["in.K_pixels"].T
+        np.testing.assert_allclose(pixels[:, :2] / pixels[:, 2:], data["out.pixels_p3d"][i], atol=1e-3)
+
+
+def test_published_projection(golden):
+    ours = Camera(0, 0, 1.0, (0, 0, 0), 40, 64, 64).projection_matrix(1, 100)
+    turned = np.diag([1.0, -1, 1, 1]) @ ours @ np.diag([1.0, -1, -1, 1])  # theirs has y down before and after
+    theirs = golden("cameras")["out.projection_near1_far100"]
+    np.testing.assert_allclose(turned[[0, 1, 3]], theirs[[0, 1, 3]], atol=1e-6)  # theirs has depth 0 to 1, ours -1 to 1
+
+
+def moving_balls() -> MeshSequence:
+    """Two frames of a small ball, far to the right and then high up."""
+    ball = trimesh.creation.icosphere(2, radius=0.2)
+    places = np.float32([[0.8, 0.1, 0.3], [-0.1, 0.9, -0.5]])
+    vertices = tuple(np.float32(ball.vertices) + place for place in places)
+    return MeshSequence(vertices, (np.int32(ball.faces),) * 2, 8.0)
+
+
+@pytest.mark.parametrize("size", [64, (40, 90), (90, 40)])
+@pytest.mark.parametrize("pitch", [0, 40, -80])
+def test_a_framing_camera_sees_everything_and_no_more_than_it_must(size, pitch):
+    sequence = moving_balls()
+    points = torch.from_numpy(np.concatenate(sequence.vertices)).double()
+    near = framing_camera(sequence, size, 30.0, pitch, margin=1.0)
+    around = framing_camera(sequence, size, 30.0, pitch, margin=1.0, all_around=True)
+    assert around.radius > near.radius
+    for camera in (near, *(replace(around, yaw_degrees=30.0 + 15 * k) for k in range(24))):
+        intrinsics, rotation, translation = opencv_camera(camera)
+        pixels = (points @ rotation.T + translation) @ intrinsics.T
+        pixels = pixels[:, :2] / pixels[:, 2:]
+        room = torch.minimum(pixels, torch.tensor([camera.width, camera.height]) - pixels).min()
+        assert room > -1e-6
+        assert camera is not near or room < 1e-6
