@@ -5,6 +5,7 @@ from __future__ import annotations
 from .contact_sheet import contact_sheet, save_png
 from .differentiable import interpolate, soft_mask
 from .frames import render_sequence
+from .movie import check_name, save_pictures
 from .overlay import composite, overlay
 from .rasterise import Raster, rasterise, rasterise_views
 from .shade import Surface, render_surface
@@ -15,6 +16,7 @@ from .views import clip_camera, framing_camera, opencv_camera
 __all__ = [
     "Raster",
     "Surface",
+    "check_name",
     "clip_camera",
     "composite",
     "contact_sheet",
@@ -27,6 +29,7 @@ __all__ = [
     "render_sequence",
     "render_surface",
     "render_textured",
+    "save_pictures",
     "save_png",
     "soft_mask",
     "turntable",

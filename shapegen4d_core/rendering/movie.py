@@ -1,0 +1,141 @@
+"""Rendered pictures to files people can play: MP4, WebP, GIF, a folder of PNG or one contact sheet.
+
+Every file is written whole or not at all, and so is the folder.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from ..errors import InputError
+from ..progress import Check, Progress, tick
+from ..storage import atomic_path
+from .contact_sheet import contact_sheet, save_png
+
+SUFFIXES = (".mp4", ".webp", ".gif", ".png")
+_WHOLE = 18  # constant rate factor of H.264: no loss that is seen
+_LONGEST = 60.0  # seconds that one picture of an animated image may stand
+
+
+def save_pictures(
+    pictures: Tensor,
+    path: str | os.PathLike,
+    fps: float,
+    columns: int | None = None,
+    progress: Progress | None = None,
+    check: Check | None = None,
+) -> None:
+    """Write ``pictures`` [T,H,W,3|4] float 0..1 (straight alpha) as what the name says, at ``fps`` per second.
+
+    ``.mp4`` (H.264, opaque, even sides), ``.webp`` and ``.gif`` play in a loop, ``.png`` is a contact sheet with
+    ``columns`` per row, and a name without a suffix is a new folder of numbered PNG files. WebP and PNG keep alpha,
+    GIF rounds it to 0 or 1. Raises InputError for another name, a size MP4 cannot hold or alpha in an MP4.
+    """
+    path = Path(path)
+    writer = _writer(path)
+    if pictures.dim() != 4 or pictures.shape[3] not in (3, 4) or pictures.numel() == 0:
+        raise InputError(f"The pictures have shape {list(pictures.shape)}, accepted is [T,H,W,3 or 4].")
+    if path.suffix.lower() == ".png":
+        save_png(contact_sheet([pictures], columns=columns), path)
+        return
+    frames = (pictures.clamp(0, 1) * 255).round().byte().numpy()
+    try:
+        writer(frames, path, fps, lambda done: tick(progress, check, done, len(frames)))
+    except OSError as error:
+        raise InputError(f"Cannot write {path}: {error}.") from error
+
+
+def check_name(path: str | os.PathLike) -> None:
+    """Raise InputError for a name that :func:`save_pictures` would refuse, before anything is drawn."""
+    _writer(Path(path))
+
+
+Writer = Callable[[np.ndarray, Path, float, Callable[[int], None]], None]
+
+
+def _writer(path: Path) -> Writer | None:
+    suffix = path.suffix.lower()
+    if suffix and suffix not in SUFFIXES:
+        raise InputError(f"{path} ends in {suffix}; accepted are {', '.join(SUFFIXES)}, or a folder for PNG files.")
+    if not suffix and (path.is_file() or (path.is_dir() and any(path.iterdir()))):
+        raise InputError(f"{path} is there already; give the name of a new folder for the PNG files.")
+    return {".mp4": _mp4, ".webp": _webp, ".gif": _gif, "": _folder}.get(suffix)
+
+
+def _mp4(frames: np.ndarray, path: Path, fps: float, done: Callable[[int], None]) -> None:
+    import av
+
+    height, width, channels = frames.shape[1:]
+    if height % 2 or width % 2:
+        raise InputError(f"The pictures are {width} x {height} pixels; MP4 needs even sides, choose another size.")
+    if channels == 4 and frames[..., 3].min() < 255:
+        raise InputError("The pictures are transparent, which MP4 cannot hold; choose a background or .webp.")
+    with atomic_path(path) as temporary:
+        with av.open(str(temporary), "w", format="mp4", options={"movflags": "faststart"}) as file:
+            stream = file.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            stream.options = {"crf": str(_WHOLE)}
+            for number, frame in enumerate(frames):
+                colour = np.ascontiguousarray(frame[..., :3])
+                file.mux(stream.encode(av.VideoFrame.from_ndarray(colour, format="rgb24")))
+                done(number + 1)
+            file.mux(stream.encode(None))
+
+
+def _webp(frames: np.ndarray, path: Path, fps: float, done: Callable[[int], None]) -> None:
+    images = [Image.fromarray(frame) for frame in frames]
+    with atomic_path(path) as temporary:
+        images[0].save(
+            temporary, "WEBP", save_all=True, append_images=_counted(images, done), duration=_durations(fps, images, 1),
+            loop=0, quality=90,
+        )
+
+
+def _gif(frames: np.ndarray, path: Path, fps: float, done: Callable[[int], None]) -> None:
+    images = [Image.fromarray(frame) for frame in frames]
+    with atomic_path(path) as temporary:
+        images[0].save(
+            temporary, "GIF", save_all=True, append_images=_counted(images, done), duration=_durations(fps, images, 10),
+            loop=0, disposal=2,
+        )
+
+
+def _counted(images: list[Image.Image], done: Callable[[int], None]):
+    """All images but the first, each reported when the writer asks for it, which is also when it may be stopped."""
+    for number, image in enumerate(images[1:]):
+        done(number + 1)
+        yield image
+    done(len(images))
+
+
+def _durations(fps: float, images: list[Image.Image], unit: int) -> list[int]:
+    """Milliseconds each picture stands, in multiples of ``unit`` whose sum stays with the true time."""
+    if 1 / fps > _LONGEST:
+        raise InputError(f"fps is {fps:g}; accepted for an animated image is at least {1 / _LONGEST:.3g}.")
+    ends = np.round(np.arange(len(images) + 1) * 1000 / fps / unit).astype(int) * unit
+    return np.maximum(np.diff(ends), unit).tolist()
+
+
+def _folder(frames: np.ndarray, path: Path, fps: float, done: Callable[[int], None]) -> None:
+    if not path.parent.is_dir():
+        raise InputError(f"Cannot write {path}: the folder {path.parent} does not exist; create it first.")
+    temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
+    temporary.mkdir()
+    try:
+        for number, frame in enumerate(frames):
+            Image.fromarray(frame).save(temporary / f"{number + 1:05}.png")
+            done(number + 1)
+        if path.is_dir():
+            path.rmdir()  # empty, and not every system replaces it
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
