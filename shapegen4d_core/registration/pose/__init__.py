@@ -1,0 +1,12 @@
+"""The pose of a generated sequence in its video."""
+
+from __future__ import annotations
+
+from .register import register_pose
+from .result import PoseResult
+from .settings import PoseSettings
+from .similarity import DreamSimSimilarity, EncoderSimilarity, PictureSimilarity
+
+__all__ = [
+    "DreamSimSimilarity", "EncoderSimilarity", "PictureSimilarity", "PoseResult", "PoseSettings", "register_pose",
+]  # fmt: skip
