@@ -16,6 +16,8 @@ from .similarity import Similarity, fit_similarity
 ROUNDS = 60
 SHRINK = 1.4  # of the scale from round to round
 REACH = 2.0  # robust deviations at which a pair counts a quarter
+AGREES = 0.25
+"""Share from which a pair counts as one the fit explains."""
 SETTLED = 1e-7
 
 
@@ -30,7 +32,7 @@ class RobustFit:
     @property
     def inliers(self) -> float:
         """Part 0..1 of the pairs that counted at least a quarter."""
-        return float((self.share >= 0.25).mean())
+        return float((self.share >= AGREES).mean())
 
 
 def fit_robust_similarity(
