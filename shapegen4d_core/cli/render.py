@@ -41,12 +41,12 @@ def add_verbs(verbs: argparse._SubParsersAction) -> None:
 
 
 def _render(chosen: argparse.Namespace) -> None:
-    from ..rendering import check_name, composite, overlay, render_sequence, save_pictures
+    from ..rendering import check_name, composite, natural_style, overlay, parse_colour, render_sequence, save_pictures
 
     check_name(chosen.output)
-    colour = _colour(chosen.background)
+    colour = None if chosen.background == "none" else parse_colour(chosen.background)
     meshes = _read(chosen.input)
-    style = chosen.style or ("shaded" if meshes.texture is None else "lit")
+    style = chosen.style or natural_style(meshes)
     camera = _camera(chosen, meshes)
     clip = _clip(chosen, meshes.frame_count)
     with bar("pictures", chosen.quiet) as progress:
@@ -132,14 +132,3 @@ def _size(text: str) -> int | tuple[int, int]:
     if len(parts) > 2 or not all(part.isdecimal() for part in parts):
         raise argparse.ArgumentTypeError(f"{text!r} is neither a side such as 512 nor a size such as 640x360")
     return int(parts[0]) if len(parts) == 1 else (int(parts[1]), int(parts[0]))
-
-
-def _colour(text: str) -> tuple[float, float, float] | None:
-    from PIL import ImageColor
-
-    if text == "none":
-        return None
-    try:
-        return tuple(value / 255 for value in ImageColor.getrgb(text)[:3])
-    except ValueError as error:
-        raise InputError(f"--background is {text!r}; accepted are names of colours, #rrggbb and none.") from error

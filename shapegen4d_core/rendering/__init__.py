@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from .contact_sheet import contact_sheet, save_png
 from .differentiable import interpolate, soft_mask
-from .frames import render_sequence
+from .frames import natural_style, render_sequence
 from .movie import check_name, save_pictures
-from .overlay import composite, overlay
+from .overlay import composite, overlay, parse_colour
 from .rasterise import Raster, rasterise, rasterise_views
 from .shade import Surface, render_surface
 from .textured import render_textured
@@ -22,8 +22,10 @@ __all__ = [
     "contact_sheet",
     "framing_camera",
     "interpolate",
+    "natural_style",
     "opencv_camera",
     "overlay",
+    "parse_colour",
     "rasterise",
     "rasterise_views",
     "render_sequence",

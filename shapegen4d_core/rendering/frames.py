@@ -47,6 +47,11 @@ def render_sequence(
     return pictures
 
 
+def natural_style(sequence: MeshSequence) -> str:
+    """"lit" for meshes with a texture, "shaded" for others."""
+    return "shaded" if sequence.texture is None else "lit"
+
+
 class _Surfaces:
     """Frames of a sequence on a device; the last one is kept."""
 

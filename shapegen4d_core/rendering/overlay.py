@@ -6,12 +6,21 @@ Pictures are [T,H,W,4] float 0..1 with straight alpha.
 from __future__ import annotations
 
 import torch
+from PIL import ImageColor
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d
 
 from ..errors import InputError
 
 OUTLINE = (1.0, 0.45, 0.05)  # orange: seldom the colour of an object, and seen on dark and light
+
+
+def parse_colour(text: str) -> tuple[float, float, float]:
+    """Red, green and blue 0..1 of a colour's name or #rrggbb; raises InputError."""
+    try:
+        return tuple(value / 255 for value in ImageColor.getrgb(text)[:3])
+    except ValueError as error:
+        raise InputError(f"The background is {text!r}; accepted are names of colours and #rrggbb.") from error
 
 
 def composite(pictures: Tensor, background: Tensor | tuple[float, float, float]) -> Tensor:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from shapegen4d_core.errors import InputError
-from shapegen4d_core.rendering import composite, overlay
+from shapegen4d_core.rendering import composite, overlay, parse_colour
 from shapegen4d_core.rendering.overlay import OUTLINE, outline_of
 
 ORANGE = torch.tensor(OUTLINE)
@@ -50,6 +50,7 @@ def test_a_plate_with_alpha_stands_on_the_background():
 def test_composite():
     pictures = torch.tensor([0.5, 0.5, 0.5, 0.5]).expand(1, 2, 2, 4)
     torch.testing.assert_close(composite(pictures, (1.0, 0.0, 0.0))[0, 0, 0], torch.tensor([0.75, 0.25, 0.25]))
+    assert parse_colour("#ff0033") == (1.0, 0.0, 0.2) and parse_colour("lime") == (0.0, 1.0, 0.0)
     opaque = torch.rand(1, 2, 2, 3)
     assert torch.equal(composite(opaque, (1.0, 0.0, 0.0)), opaque)
 

@@ -90,7 +90,7 @@ def test_refusals(meshes, saved, tmp_path, capsys):
     for arguments, words in (
         ((saved, "-o", tmp_path / "a.avi"), "ends in .avi"),
         ((saved, *out, "--style", "textured"), "have no texture"),
-        ((saved, *out, "--background", "blurple"), "--background is 'blurple'"),
+        ((saved, *out, "--background", "blurple"), "The background is 'blurple'"),
         ((saved, *out, "--over", tmp_path / "clip.safetensors"), "give it with --camera"),
         ((saved, *out, *camera, "--over", tmp_path / "clip.safetensors"), "2 frames and the sequence 3"),
         ((saved, *out, *camera, "--over", tmp_path / "clip.safetensors", "--size", 9), "leave out --size"),
