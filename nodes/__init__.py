@@ -12,6 +12,7 @@ from .load_video_frames import LoadVideoFrames
 from .render_mesh_sequence import RenderMeshSequence
 from .sample_4d_latents import Sample4DLatents
 from .save_mesh_sequence import SaveMeshSequence
+from .track_topology import TrackTopology
 
 NODES: list[type[io.ComfyNode]] = [
     LoadShapeGen4DModel,
@@ -19,6 +20,7 @@ NODES: list[type[io.ComfyNode]] = [
     EncodeDINO,
     Sample4DLatents,
     DecodeSDFSequence,
+    TrackTopology,
     RenderMeshSequence,
     SaveMeshSequence,
 ]

@@ -10,7 +10,7 @@ import pytest
 
 EXPECTED = [
     "LoadShapeGen4DModel", "LoadVideoFrames", "EncodeDINO", "Sample4DLatents", "DecodeSDFSequence",
-    "RenderMeshSequence", "SaveMeshSequence",
+    "TrackTopology", "RenderMeshSequence", "SaveMeshSequence",
 ]  # fmt: skip
 
 

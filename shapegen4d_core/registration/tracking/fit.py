@@ -1,0 +1,115 @@
+"""One mesh to the surface of one frame: similarity, then a coarse graph, then every vertex."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from ...geometry.arap import Arap
+from ...geometry.icp import CloudPair, similarity_icp
+from ...geometry.similarity import Similarity
+from ...progress import Check, Progress, tick
+from .descent import descend
+from .elastic import Stepper
+from .graph import Graph, GraphBody
+from .settings import TrackSettings
+from .surface import Target, Template, closest_pairs
+
+ICP_POINTS = 2000
+ICP_ROUNDS = 30
+GRAPH_ROUNDS = 3  # alternations of rotations and positions per search on the graph
+
+
+class MeshBody:
+    """All vertices of the template as an elastic body with a rest shape [V,3]."""
+
+    def __init__(self, template: Template, rest: np.ndarray) -> None:
+        self.arap = Arap.of_mesh(rest, template.faces)
+        self.to_samples = template.to_samples
+
+    def offsets(self, rotations: np.ndarray) -> float:
+        """Nothing: samples follow the vertices alone."""
+        return 0.0
+
+
+class Fitter:
+    """Fits one template to target after target; keeps what does not change between them."""
+
+    def __init__(self, template: Template, settings: TrackSettings) -> None:
+        self.template, self.settings = template, settings
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The deformation graph of the template's rest shape."""
+        return Graph(self.template.rest, self.template.faces, self.settings.nodes)
+
+    @staticmethod
+    def steps_of(settings: TrackSettings) -> int:
+        """Ticks of one fit."""
+        return 1 + settings.coarse_iterations + settings.iterations
+
+    @property
+    def steps(self) -> int:
+        """Ticks of one fit."""
+        return self.steps_of(self.settings)
+
+    def target(self, vertices: np.ndarray, faces: np.ndarray, number: int) -> Target:
+        """The surface of a frame [V,3], [F,3]; ``number`` gives every frame samples of its own."""
+        settings = self.settings
+        seed = settings.seed + 7919 * (number + 1)
+        return Target.of_mesh(vertices, faces, settings.samples, settings.normal_weight, seed)
+
+    def misfit(self, vertices: np.ndarray, target: Target) -> float:
+        """Mean distance of the closest pairs both ways."""
+        return float(self._pairs(vertices, target).distance.mean())
+
+    def fit(
+        self, start: np.ndarray, target: Target, progress: Progress | None = None, check: Check | None = None
+    ) -> np.ndarray:
+        """Vertices float64 [V,3] of the template on the target, from vertices ``start`` [V,3]."""
+        vertices = similar(start, self.template, target)
+        tick(progress, check, 1, self.steps)
+        if self.settings.coarse_iterations:
+            vertices = self._coarse(vertices, target, progress, check)
+        if self.settings.solver == "large-steps":
+            return descend(vertices, self.template, target, self.settings, check)
+        return self._fine(vertices, target, progress, check)
+
+    def _coarse(
+        self, vertices: np.ndarray, target: Target, progress: Progress | None, check: Check | None
+    ) -> np.ndarray:
+        body = GraphBody(self.graph, vertices, self.template.to_samples)
+        nodes, stepper = vertices[self.graph.nodes], Stepper(body, self.settings.plane)
+        count = self.settings.coarse_iterations
+        for number, stiffness in enumerate(schedule(self.settings.stiffness, count)):
+            pairs = self._pairs(vertices, target)
+            nodes = stepper.step(nodes, pairs, stiffness, GRAPH_ROUNDS)
+            vertices = body.vertices(nodes)
+            tick(progress, check, 2 + number, self.steps)
+        return vertices
+
+    def _fine(
+        self, vertices: np.ndarray, target: Target, progress: Progress | None, check: Check | None
+    ) -> np.ndarray:
+        stepper = Stepper(MeshBody(self.template, self.template.rest), self.settings.plane)
+        done = 2 + self.settings.coarse_iterations
+        for number, stiffness in enumerate(schedule(self.settings.stiffness, self.settings.iterations)):
+            vertices = stepper.step(vertices, self._pairs(vertices, target), stiffness)
+            tick(progress, check, done + number, self.steps)
+        return vertices
+
+    def _pairs(self, vertices: np.ndarray, target: Target):
+        return closest_pairs(self.template.samples(vertices), self.template.sample_normals(vertices), target)
+
+
+def schedule(ends: tuple[float, float], count: int) -> np.ndarray:
+    """``count`` values from the first end to the last, in equal ratios."""
+    return np.geomspace(*ends, count) if count > 1 else np.array(ends[1:])
+
+
+def similar(start: np.ndarray, template: Template, target: Target) -> np.ndarray:
+    """``start`` [V,3] after the similarity that closest points ask for; unchanged when it brings nothing nearer."""
+    pair = CloudPair(template.samples(start)[:ICP_POINTS], target.points[:ICP_POINTS])
+    best = similarity_icp(pair, Similarity(), ICP_ROUNDS)
+    return best(start) if pair.chamfer(best) < pair.chamfer(Similarity()) else start.astype(np.float64)
