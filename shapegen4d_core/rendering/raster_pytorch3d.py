@@ -13,6 +13,8 @@ from .raster import Scene
 def draw(scene: Scene) -> Tensor:
     """The entry [B*H*W] int64 that each pixel shows, -1 for none."""
     rays = scene.rays
+    if len(scene.faces) == 0:  # which it takes for no pictures at all
+        return torch.full((rays.views * rays.height * rays.width,), -1, device=rays.a.device)
     # its picture spans -1..1 along the shorter side, x to the left and y up
     shorter = min(rays.height, rays.width)
     middle = scene.in_camera.new_tensor([rays.width / 2, rays.height / 2])
