@@ -9,6 +9,7 @@ from .decode_sdf_sequence import DecodeSDFSequence
 from .encode_dino import EncodeDINO
 from .load_model import LoadShapeGen4DModel
 from .load_video_frames import LoadVideoFrames
+from .register_pose import RegisterPose
 from .render_mesh_sequence import RenderMeshSequence
 from .sample_4d_latents import Sample4DLatents
 from .save_mesh_sequence import SaveMeshSequence
@@ -20,6 +21,7 @@ NODES: list[type[io.ComfyNode]] = [
     EncodeDINO,
     Sample4DLatents,
     DecodeSDFSequence,
+    RegisterPose,
     TrackTopology,
     RenderMeshSequence,
     SaveMeshSequence,

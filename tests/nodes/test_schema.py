@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 EXPECTED = [
-    "LoadShapeGen4DModel", "LoadVideoFrames", "EncodeDINO", "Sample4DLatents", "DecodeSDFSequence",
+    "LoadShapeGen4DModel", "LoadVideoFrames", "EncodeDINO", "Sample4DLatents", "DecodeSDFSequence", "RegisterPose",
     "TrackTopology", "RenderMeshSequence", "SaveMeshSequence",
 ]  # fmt: skip
 
@@ -65,7 +65,7 @@ def test_seed_offers_a_new_one_after_each_run(nodes):
 
 def test_own_sockets_carry_the_prefix(nodes):
     standard = {"IMAGE", "MASK", "VIDEO", "NOISE", "SIGMAS", "FILE_3D_GLB", "INT", "FLOAT", "BOOLEAN"}
-    standard |= {"STRING", "COMBO"}
+    standard |= {"STRING", "COMBO", "LOAD3D_CAMERA"}
     for node in nodes.values():
         schema = node.define_schema()
         names = [entry.get_io_type() for entry in schema.inputs]

@@ -40,13 +40,12 @@ def cosine_distance(first: Tensor, second: Tensor) -> Tensor:
 class DreamSimSimilarity:
     """DreamSim on black, as V2M4 compares pictures (paper, A.1)."""
 
-    def __init__(self, network: DreamSim):
-        self.network = network
+    def __init__(self, network: DreamSim, device: torch.device | str = "cpu"):
+        self.network, self.device = network, device
 
     def embed(self, pictures: Tensor) -> Tensor:
         """Vectors [B,C] of pictures [B,H,W,4]."""
-        place = next(self.network.parameters())
-        flat = (pictures[..., :3] * pictures[..., 3:]).permute(0, 3, 1, 2).to(place.device)
+        flat = (pictures[..., :3] * pictures[..., 3:]).permute(0, 3, 1, 2).to(self.device)
         side = self.network.side
         flat = interpolate(flat, size=(side, side), mode="bicubic", antialias=True, align_corners=False)
         return self.network.embed(flat.clamp(0, 1)).to(pictures.device)
