@@ -9,10 +9,10 @@ from .from_mesh import texture_from_mesh
 from .from_video import texture_from_video
 from .result import TextureReport, TextureResult
 from .settings import TextureSettings
-from .source_mesh import SourceMesh, source_from
+from .source_mesh import SourceMesh, source_from, source_from_arrays
 from .unwrap import Unwrapped, unwrap
 
 __all__ = [
-    "SourceMesh", "TextureReport", "TextureResult", "TextureSettings", "Unwrapped", "source_from",
+    "SourceMesh", "TextureReport", "TextureResult", "TextureSettings", "Unwrapped", "source_from", "source_from_arrays",
     "texture_from_mesh", "texture_from_video", "unwrap",
 ]  # fmt: skip

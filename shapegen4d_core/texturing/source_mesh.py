@@ -124,3 +124,21 @@ def _stored(linear: np.ndarray) -> np.ndarray:
     from .colour import to_stored
 
     return to_stored(np.asarray(linear, np.float64), True).astype(np.float32)
+
+
+def source_from_arrays(
+    vertices: Any, faces: Any, uv: Any = None, colours: Any = None, texture: Any = None
+) -> SourceMesh:
+    """A SourceMesh of one mesh as hosts and files hold it: uv [V,2] with v down, texture [H,W,3|4] float 0..1.
+
+    ``colours`` [V,3|4] are 0..1 as shown. Tensors or arrays; raises InputError.
+    """
+    arrays = [None if given is None else np.asarray(given) for given in (vertices, faces, uv, colours, texture)]
+    vertices, faces, uv, colours, texture = arrays
+    if uv is not None and uv.ndim == 2 and uv.shape[1] == 2:
+        uv = np.stack([uv[:, 0], 1 - uv[:, 1]], axis=1).astype(np.float32)
+    textures: tuple[np.ndarray | None, ...] = (None,)
+    if texture is not None and uv is not None:
+        textures = ((texture[..., :3].astype(np.float32).clip(0, 1) * 255 + 0.5).astype(np.uint8),)
+    colours = None if colours is None else colours[..., :3].astype(np.float32)
+    return SourceMesh(vertices.astype(np.float32), faces.astype(np.int32), uv, textures, colours)

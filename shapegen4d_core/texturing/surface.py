@@ -73,7 +73,7 @@ def check_topology(meshes: MeshSequence) -> None:
     if not meshes.fixed_topology:
         raise InputError(
             f"The mesh sequence {meshes.name!r} has frames with different triangles, but one texture needs one "
-            "topology; put the Track Topology node before this one."
+            "topology; put the Track Topology node before this one, with on_change set to force."
         )
     if len(meshes.faces[0]) == 0:
         raise InputError(f"The mesh sequence {meshes.name!r} has no faces, so there is nothing to texture.")
