@@ -9,6 +9,7 @@ from .decode_sdf_sequence import DecodeSDFSequence
 from .encode_dino import EncodeDINO
 from .load_model import LoadShapeGen4DModel
 from .load_video_frames import LoadVideoFrames
+from .propagate_texture import PropagateTexture
 from .register_pose import RegisterPose
 from .render_mesh_sequence import RenderMeshSequence
 from .sample_4d_latents import Sample4DLatents
@@ -23,6 +24,7 @@ NODES: list[type[io.ComfyNode]] = [
     DecodeSDFSequence,
     RegisterPose,
     TrackTopology,
+    PropagateTexture,
     RenderMeshSequence,
     SaveMeshSequence,
 ]

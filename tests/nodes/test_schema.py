@@ -10,7 +10,7 @@ import pytest
 
 EXPECTED = [
     "LoadShapeGen4DModel", "LoadVideoFrames", "EncodeDINO", "Sample4DLatents", "DecodeSDFSequence", "RegisterPose",
-    "TrackTopology", "RenderMeshSequence", "SaveMeshSequence",
+    "TrackTopology", "PropagateTexture", "RenderMeshSequence", "SaveMeshSequence",
 ]  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def test_seed_offers_a_new_one_after_each_run(nodes):
 
 
 def test_own_sockets_carry_the_prefix(nodes):
-    standard = {"IMAGE", "MASK", "VIDEO", "NOISE", "SIGMAS", "FILE_3D_GLB", "INT", "FLOAT", "BOOLEAN"}
+    standard = {"IMAGE", "MASK", "VIDEO", "NOISE", "SIGMAS", "FILE_3D_GLB", "MESH", "INT", "FLOAT", "BOOLEAN"}
     standard |= {"STRING", "COMBO", "LOAD3D_CAMERA"}
     for node in nodes.values():
         schema = node.define_schema()

@@ -47,6 +47,7 @@ Int, Float, Boolean, String, Combo = (
 )
 Image, Mask, Video, Noise, Sigmas = (Custom(name) for name in ("IMAGE", "MASK", "VIDEO", "NOISE", "SIGMAS"))
 File3DGLB = Custom("FILE_3D_GLB")
+Mesh = Custom("MESH")
 Load3DCamera = Custom("LOAD3D_CAMERA")
 
 
