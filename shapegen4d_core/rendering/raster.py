@@ -12,6 +12,7 @@ and nothing is divided by z, so faces may reach behind the camera.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -43,6 +44,11 @@ class Rays:
         places = [torch.arange(count, device=intrinsics.device) + 0.5 for count in (self.width, self.height)]
         self.a, self.b = ((place - c[:, None]) / f[:, None] for place, c, f in zip(places, self.centre, self.focal))
 
+    def through(self, view: Tensor, row: Tensor, column: Tensor) -> tuple[Tensor, Tensor]:
+        """Directions a [S] and b [S] through pixels of views."""
+        a = self.a.reshape(-1).index_select(0, view * self.width + column)
+        return a, self.b.reshape(-1).index_select(0, view * self.height + row)
+
     @property
     def views(self) -> int:
         """Number of views B."""
@@ -73,11 +79,11 @@ def to_camera(vertices: Tensor, rotation: Tensor, translation: Tensor) -> Tensor
 
 
 def areas_and_depth(
-    corners: Tensor, rays: Rays, view: Tensor, row: Tensor, column: Tensor
+    corners: Sequence[Tensor], a: Tensor, b: Tensor
 ) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
-    """Unnormalised barycentric areas [S] of three ``corners`` [xyz,3,S] along the rays of pixels, and depths [S]."""
+    """Unnormalised barycentric areas [S] of three ``corners`` xyz x [3,S] along rays (a, b, 1) [S], and depths [S]."""
     x, y, z = corners
-    x, y = x - z * rays.a[view, column], y - z * rays.b[view, row]
+    x, y = x - z * a, y - z * b
     areas = tuple(x[j] * y[k] - x[k] * y[j] for j, k in ((1, 2), (2, 0), (0, 1)))
     depth = (areas[0] * z[0] + areas[1] * z[1] + areas[2] * z[2]) / (areas[0] + areas[1] + areas[2])
     return areas, depth
@@ -89,8 +95,9 @@ def resolve(scene: Scene, entries: Tensor) -> Raster:
     pixel = (entries >= 0).nonzero()[:, 0]
     view, row, column = pixel // (rays.height * rays.width), pixel // rays.width % rays.height, pixel % rays.width
     face = entries[pixel] - view * len(scene.faces)
-    corners = scene.in_camera[view[:, None], scene.faces[face]].permute(2, 1, 0)
-    areas, near = areas_and_depth(corners, rays, view, row, column)
+    vertex = (scene.faces.index_select(0, face) + view[:, None] * scene.in_camera.shape[1]).T.reshape(-1)  # [3S]
+    corners = scene.in_camera.reshape(-1, 3).index_select(0, vertex).T.reshape(3, 3, -1)
+    areas, near = areas_and_depth(corners, *rays.through(view, row, column))
     stacked = torch.stack(areas, dim=1)
     face_id = torch.full_like(entries, -1).index_put((pixel,), face)
     barycentric = stacked.new_zeros(len(entries), 3).index_put((pixel,), stacked / stacked.sum(dim=1, keepdim=True))

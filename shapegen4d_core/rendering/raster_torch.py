@@ -23,8 +23,8 @@ def draw(scene: Scene, samples_at_once: int | None = None) -> Tensor:
     for chunk in _chunks(boxes, samples_at_once or _default_samples(keys.device)):
         entry, row, column = _samples(boxes, chunk)
         view = entry // faces
-        its_corners = torch.stack([axis.index_select(1, entry) for axis in corners])
-        areas, depth = areas_and_depth(its_corners, rays, view, row, column)
+        its_corners = [axis.index_select(1, entry) for axis in corners]
+        areas, depth = areas_and_depth(its_corners, *rays.through(view, row, column))
         low, high = areas[0].minimum(areas[1]).minimum(areas[2]), areas[0].maximum(areas[1]).maximum(areas[2])
         hit = (((low >= 0) | (high <= 0)) & (depth > scene.near)).nonzero()[:, 0]
         bits = depth[hit].float().view(torch.int32).long()
@@ -68,13 +68,14 @@ def _chunks(boxes: Tensor, samples_at_once: int) -> list[Tensor]:
 
 def _samples(boxes: Tensor, chunk: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Every entry [S] of ``chunk`` with the row [S] and column [S] of every pixel of its box."""
-    left, top, columns, rows = boxes[:, chunk]
+    left, top, columns, rows = boxes.index_select(1, chunk)
     counts = columns * rows
     which = torch.repeat_interleave(counts)  # [S] position in the chunk
-    within = torch.arange(len(which), device=boxes.device) - (counts.cumsum(0) - counts)[which]
-    columns = columns[which]
+    table = torch.stack([chunk, left, top, columns, counts.cumsum(0) - counts])
+    entry, left, top, columns, before = table.index_select(1, which)
+    within = torch.arange(len(which), device=boxes.device) - before
     row = within // columns
-    return chunk[which], top[which] + row, left[which] + within - row * columns
+    return entry, top + row, left + within - row * columns
 
 
 def _default_samples(device: torch.device) -> int:
