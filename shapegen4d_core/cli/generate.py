@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 from ..progress import Progress
 from .bars import bar
+from .finishing import add_finishing, check_finishing, clip_size, finish
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from ..decoding import DecodeSettings
     from ..models import ModelBundle, ModelConfig
     from ..sampling import SamplerSettings
-    from ..sequence import Clip, MeshSequence
+    from ..sequence import Camera, Clip, MeshSequence
 
 EXAMPLE = "examples/creature.webp"
 DEMO_RESOLUTION = 96
@@ -56,7 +59,10 @@ def _add_settings(verb: argparse.ArgumentParser) -> None:
     add("--size", type=int, help="pixels per side of the cropped frames (default: what the model reads)")
     add("--mask", help="mask video, picture or folder, white where the object is")
     add("--matte", choices=("auto", "alpha", "mask", "key"), default="auto", help="where the object's outline is from")
+    add_finishing(add)
+    add("--save-clip", type=Path, help="also write the cropped frames to this .safetensors file")
     add("--save-latents", type=Path, help="also write the latents to this .safetensors file")
+    add("--save-meshes", type=Path, help="also write the final meshes to this .safetensors file")
     add("--sheet", type=Path, help="also write a contact sheet .png: input frames above rendered meshes")
     add("--quiet", action="store_true", help="no progress bars")
 
@@ -64,11 +70,12 @@ def _add_settings(verb: argparse.ArgumentParser) -> None:
 def _generate(chosen: argparse.Namespace) -> None:
     from .. import models
     from ..decoding import DecodeSettings
-    from ..export import write_glb
+    from ..export import uses_morph_targets, write_glb
     from ..pipeline import sampler_settings
 
     if chosen.output.suffix.lower() != ".glb":
         raise InputError(f"--output is {chosen.output}; give a name that ends in .glb.")
+    check_finishing(chosen)
     decode = DecodeSettings(resolution=chosen.resolution, max_faces=chosen.max_faces)
     model = models.load(chosen.model, device=chosen.device)
     changes = {name: getattr(chosen, name) for name in ("seed", "steps", "guidance", "time_shift", "noise")}
@@ -78,16 +85,23 @@ def _generate(chosen: argparse.Namespace) -> None:
             chosen.input,
             model.config,
             progress,
-            size=chosen.size,
+            size=clip_size(chosen, model.config.image_encoder.image_size),
             count=chosen.frames or model.config.frames,
             mask=chosen.mask,
             matte=chosen.matte,
         )
-    meshes = _run(model, clip, settings, decode, chosen)
+    if chosen.save_clip:
+        clip.save(chosen.save_clip)
+    finished = finish(clip, _run(model, clip, settings, decode, chosen), chosen)
+    meshes = finished.meshes
+    if chosen.save_meshes:
+        meshes.save(chosen.save_meshes)
     with bar("file", chosen.quiet) as progress:
-        write_glb(meshes, chosen.output, progress=progress)
+        smooth = "LINEAR" if uses_morph_targets(meshes) and meshes.frame_count > 1 else "STEP"
+        unlit = meshes.texture is not None and not chosen.lit
+        write_glb(meshes, chosen.output, interpolation=smooth, unlit=unlit, progress=progress)
     if chosen.sheet:
-        write_sheet(clip, meshes, chosen.sheet)
+        write_sheet(clip, meshes, chosen.sheet, finished.camera)
     print(f"{chosen.output}: {meshes.frame_count} frames at {meshes.fps:g} fps")
 
 
@@ -111,15 +125,14 @@ def _run(
         return decode_sequence(model.vae, latents, decode, progress)
 
 
-def _read(path: str, config: ModelConfig, progress: Progress, size: int | None, **options: Any) -> Clip:
-    """Load a clip, at the size the model wants by default; warnings are shown as one line each."""
+def _read(path: str, config: ModelConfig, progress: Progress, **options: Any) -> Clip:
+    """Load a clip in the layout the model wants; warnings are shown as one line each."""
     from ..video import ClipWarning, load_clip
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ClipWarning)
         clip = load_clip(
             path,
-            size=size or config.image_encoder.image_size,
             foreground_ratio=config.foreground_ratio,
             progress=progress,
             **options,
@@ -129,14 +142,28 @@ def _read(path: str, config: ModelConfig, progress: Progress, size: int | None, 
     return clip
 
 
-def write_sheet(clip: Clip, meshes: MeshSequence, path: Path) -> None:
-    """A PNG with the input frames above the meshes seen from the front and from the side."""
-    from ..rendering import contact_sheet, render_sequence, save_png
-    from ..sequence import Camera
+def write_sheet(clip: Clip, meshes: MeshSequence, path: Path, camera: Camera | None = None) -> None:
+    """A PNG with the input frames above the meshes from the front and from the side, laid over the input if posed."""
+    from ..rendering import contact_sheet, framing_camera, overlay, render_sequence, save_png
+    from ..rendering.overlay import composite
 
-    views = [Camera(yaw, 10.0, 5.8, (0.0, 0.0, 0.0), 23.0, SHEET_SIZE, SHEET_SIZE) for yaw in (0.0, 90.0)]
-    rows = [clip.frames.numpy(), *(render_sequence(meshes, view) for view in views)]
-    save_png(contact_sheet(rows, labels=("input", "front", "side")), path)
+    size = max(SHEET_SIZE, min(clip.frames.shape[1], 2 * SHEET_SIZE)) if camera else SHEET_SIZE
+    rows = {"input": _resized(composite(clip.frames, (1.0, 1.0, 1.0)), size)}
+    if camera is not None:
+        drawn = render_sequence(meshes, camera, style="shaded", clip=clip)
+        rows["over the input"] = _resized(overlay(drawn, clip.frames), size)
+    style = "shaded" if meshes.texture is None else "textured"
+    for name, yaw in (("front", 0.0), ("side", 90.0)):
+        rows[name] = render_sequence(meshes, framing_camera(meshes, size, yaw, all_around=True), style=style)
+    save_png(contact_sheet([row.numpy() for row in rows.values()], labels=list(rows)), path)
+
+
+def _resized(pictures: Tensor, size: int) -> Tensor:
+    """Opaque square pictures [T,S,S,3] at ``size`` pixels a side."""
+    from torch.nn.functional import interpolate
+
+    planes = pictures.permute(0, 3, 1, 2)
+    return interpolate(planes, (size, size), mode="bicubic", antialias=True).clamp(0, 1).permute(0, 2, 3, 1)
 
 
 def _demo(chosen: argparse.Namespace) -> None:

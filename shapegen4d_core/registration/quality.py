@@ -115,7 +115,7 @@ def read_quality(
     for index, (vertices, faces) in enumerate(zip(meshes.vertices, meshes.faces)):
         clouds = [*clouds[-2:], _OrientedPoints(vertices, faces) if len(faces) else None]
         volumes.append(abs(enclosed_volume(vertices, faces)))
-        pieces.append(components(faces, len(vertices))[0])
+        pieces.append(_piece_count(vertices, faces))
         if len(clouds) == 3 and all(cloud is not None for cloud in clouds):
             before, now, after = clouds
             bends.append(np.abs(now.height_of(before) + now.height_of(after)).clip(max=REACH).mean())
@@ -125,6 +125,12 @@ def read_quality(
     drift = volume_drift(np.asarray(volumes)) if volumes[0] > 0 else 0.0
     iou, flicker = (None, None) if clip is None else _against(torch.stack(drawn), clip.frames[..., 3] > 0.5)
     return Quality(float(np.mean(bends)) if bends else 0.0, drift, tuple(pieces), iou, flicker)
+
+
+def _piece_count(vertices: np.ndarray, faces: np.ndarray) -> int:
+    """Connected components, seams of a texture sewn: vertices at one place count as one."""
+    _, places = np.unique(vertices, axis=0, return_inverse=True)
+    return components(places.reshape(-1)[faces], len(vertices))[0]
 
 
 def _silhouette(vertices: np.ndarray, faces: np.ndarray, camera: Camera, clip: Clip) -> Tensor:

@@ -45,6 +45,9 @@ def test_volume_drift_and_pieces():
     two = trimesh.util.concatenate([trimesh.creation.box(), trimesh.creation.box().apply_translation((3, 0, 0))])
     frame = (np.asarray(two.vertices, np.float32),), (np.asarray(two.faces, np.int32),)
     assert read_quality(MeshSequence(*frame, 8.0)).pieces == (2,)
+    corners = np.asarray(two.triangles.reshape(-1, 3), np.float32)  # every face cut off, as along seams of a texture
+    faces = np.arange(len(corners), dtype=np.int32).reshape(-1, 3)
+    assert read_quality(MeshSequence((corners,), (faces,), 8.0)).pieces == (2,)
 
 
 def test_the_sequence_that_was_filmed_fits_its_film():
