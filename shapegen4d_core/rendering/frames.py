@@ -13,7 +13,7 @@ from ..geometry.mesh import vertex_normals
 from ..progress import Check, Progress, tick
 from ..sequence import Camera, Clip, MeshSequence
 from .shade import TEXTURED, Surface, check_style, render_surface
-from .textured import texture_on
+from .texture import texture_on
 from .views import clip_camera, opencv_camera, sized_camera
 
 
@@ -42,7 +42,7 @@ def render_sequence(
     pictures = torch.zeros(len(cameras), height, width, 4)
     for number, lens in enumerate(lenses):
         surface = surfaces[number % sequence.frame_count]
-        pictures[number] = render_surface(surface, *lens, (height, width), style, supersampling).cpu()
+        pictures[number] = render_surface(surface, *lens, (height, width), style, supersampling, check).cpu()
         tick(progress, check, number + 1, len(cameras))
     return pictures
 

@@ -15,7 +15,7 @@ from .raster import Raster, Rays, Scene, resolve, to_camera
 
 __all__ = ["Raster", "rasterise", "rasterise_views"]
 
-_ENTRIES_AT_ONCE = 1 << 20  # faces of views that are held in camera space at a time, 150 bytes each
+_ENTRIES_AT_ONCE = 1 << 19  # faces of views that are held in camera space at a time, about 250 bytes each
 
 
 def rasterise(

@@ -13,28 +13,32 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ..errors import InputError
+from ..progress import Check
 from .raster import Raster
 from .rasterise import rasterise
 from .samples import average, finer
-from .textured import sample_texture
+from .texture import repeats, sample_texture
 
 STYLES = ("shaded", "normal", "silhouette", "textured", "lit")
 TEXTURED = ("textured", "lit")
+LIT = ("shaded", "normal", "lit")  # those that need normals
 _KEY_LIGHT = (-0.45, 0.65, 0.61)  # from the upper left, in front; unit length
 _WRAP = 0.35  # how far the key light reaches around the shape, so that no part is black
 _GROUND, _SKY, _KEY = 0.20, 0.38, 0.55  # strengths of light from below, from above and of the key light
+_SAMPLES_AT_ONCE = 1 << 21  # a taller picture is drawn in bands: about 0.5 GB at most, whatever its size
 
 
 @dataclass(frozen=True)
 class Surface:
-    """A mesh ready to be drawn, all on one device: vertices [V,3], faces [F,3], unit normals [V,3] of the vertices.
+    """A mesh ready to be drawn, all on one device: vertices [V,3], faces [F,3].
 
-    Textured styles also need ``uv`` [V,2] and ``texture`` [h,w,4] float 0..1 (see ``textured.texture_on``).
+    Styles with light and "normal" need unit ``normals`` [V,3] of the vertices, textured styles ``uv`` [V,2] and
+    ``texture`` [h,w,4] float 0..1 (see ``texture.texture_on``).
     """
 
     vertices: Tensor
     faces: Tensor
-    normals: Tensor
+    normals: Tensor | None = None
     uv: Tensor | None = None
     texture: Tensor | None = None
 
@@ -47,28 +51,48 @@ def render_surface(
     size: tuple[int, int],
     style: str = "shaded",
     supersampling: int = 2,
+    check: Check | None = None,
 ) -> Tensor:
     """Picture [H,W,4] of a surface through K [3,3], R [3,3], t [3] on its own device.
 
     Styles: "shaded" grey; "normal" in camera axes, 0..1 for -1..1; "silhouette" white; "textured" without light and
     "lit" with it. Each pixel is the mean of ``supersampling`` x ``supersampling`` samples. Faces seen from behind are
-    lit as if they faced the viewer. Raises InputError for another style and for a texture that is missing.
+    lit as if they faced the viewer. ``check`` may raise to cancel. Raises InputError for another style and for normals
+    or a texture that are missing.
     """
-    check_style(style, surface.uv is not None and surface.texture is not None)
-    fine, fine_size = finer(intrinsics, size, supersampling)
-    raster = rasterise(surface.vertices, surface.faces, fine, rotation, translation, fine_size)
+    check_style(style, surface.uv is not None and surface.texture is not None, surface.normals is not None)
+    fine, (height, width) = finer(intrinsics, size, supersampling)
+    rows = max(1, _SAMPLES_AT_ONCE // (width * supersampling)) * supersampling
+    bands = []
+    for top in range(0, height, rows):
+        lens = fine.clone()
+        lens[1, 2] -= top
+        band = _band(surface, lens, rotation, translation, (min(rows, height - top), width), style)
+        bands.append(average(band, supersampling))
+        if check is not None:
+            check()
+    return torch.cat(bands)
+
+
+def _band(
+    surface: Surface, intrinsics: Tensor, rotation: Tensor, translation: Tensor, size: tuple[int, int], style: str
+) -> Tensor:
+    """Samples [H,W,4] of a picture or a band of it."""
+    raster = rasterise(surface.vertices, surface.faces, intrinsics, rotation, translation, size)
     seen = raster.face_id >= 0
-    samples = torch.zeros(*fine_size, 4, device=surface.vertices.device)
+    samples = torch.zeros(*size, 4, device=surface.vertices.device)
     samples[seen] = _colours(surface, raster, seen, rotation, translation, style).to(samples)
-    return average(samples, supersampling)
+    return samples
 
 
-def check_style(style: str, has_texture: bool) -> None:
-    """Raise InputError for a style that is unknown or needs a texture that is not there."""
+def check_style(style: str, has_texture: bool, has_normals: bool = True) -> None:
+    """Raise InputError for a style that is unknown or needs a texture or normals that are not there."""
     if style not in STYLES:
         raise InputError(f"style is {style!r}, accepted are {', '.join(STYLES)}.")
     if style in TEXTURED and not has_texture:
         raise InputError(f"style is {style!r}, but these meshes have no texture; choose 'shaded'.")
+    if style in LIT and not has_normals:
+        raise InputError(f"style is {style!r}, but no normals are given; choose 'textured' or 'silhouette'.")
 
 
 def _colours(
@@ -80,15 +104,19 @@ def _colours(
     if style == "silhouette":
         return ones.expand(-1, 4)
     if style == "textured":
-        return sample_texture(surface.texture, (surface.uv[corners] * weights).sum(dim=1))
+        return _texture(surface, corners, weights)
     normals = _facing_normals(surface, corners, weights, rotation.to(surface.vertices), translation)
     if style == "normal":
         return torch.cat([normals * 0.5 + 0.5, ones], dim=1)
     light = _light(normals)
     if style == "shaded":
         return torch.cat([light.expand(-1, 3), ones], dim=1)
-    colours = sample_texture(surface.texture, (surface.uv[corners] * weights).sum(dim=1))
+    colours = _texture(surface, corners, weights)
     return torch.cat([(colours[:, :3] * light / (_SKY + _KEY)).clamp(0, 1), colours[:, 3:]], dim=1)
+
+
+def _texture(surface: Surface, corners: Tensor, weights: Tensor) -> Tensor:
+    return sample_texture(surface.texture, (surface.uv[corners] * weights).sum(dim=1), repeats(surface.uv))
 
 
 def _facing_normals(

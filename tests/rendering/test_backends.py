@@ -53,7 +53,7 @@ def scenes() -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
 @pytest.mark.parametrize("name", scenes())
 @pytest.mark.parametrize("backend", OTHERS)
 def test_the_same_face_in_every_pixel(backend, name):
-    size = (60, 44) if backend == "pytorch3d" else (150, 110)
+    size = (40, 30) if backend == "pytorch3d" else (150, 110)
     views = [Camera(77.0 * i, 25.0 * i - 30, 3.0, (0, 0, 0), 40.0, size[1], size[0]) for i in range(3)]
     cameras = [torch.stack(parts) for parts in zip(*(opencv_camera(view) for view in views))]
     expected = rasterise_views(*scenes()[name], *cameras, size, backend="torch")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -117,3 +119,31 @@ def test_more_samples_come_closer_to_the_true_edge():
 
     errors = [float((coverage(count) - coverage(8)).abs().mean()) for count in (1, 2, 4)]
     assert errors[0] > 1.5 * errors[1] > 2 * errors[2]
+
+
+@pytest.mark.parametrize("style", ["shaded", "textured"])
+def test_a_picture_drawn_in_bands_is_the_same_and_can_be_cancelled_between_them(monkeypatch, style):
+    vertices, faces = ball()
+    uv = torch.from_numpy(vertices[:, :2] * 2)  # a texture that repeats itself on some rows only
+    texture = torch.rand(8, 8, 4)
+    surface = Surface(torch.from_numpy(vertices), torch.from_numpy(faces), torch.from_numpy(vertices), uv, texture)
+    given = (surface, *opencv_camera(CAMERA), (48, 48), style, 2)
+    whole, calls = render_surface(*given), []
+    monkeypatch.setattr(sys.modules[render_surface.__module__], "_SAMPLES_AT_ONCE", 1500)
+    banded = render_surface(*given, check=lambda: calls.append(1))
+    torch.testing.assert_close(banded, whole, atol=1e-5, rtol=0)
+    assert len(calls) == 7  # 14 rows of samples each
+
+    def check() -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        render_surface(*given, check=check)
+
+
+def test_missing_normals_are_named():
+    vertices, faces = (torch.from_numpy(array) for array in ball())
+    given = (Surface(vertices, faces), *opencv_camera(CAMERA), (48, 48))
+    assert float(render_surface(*given, "silhouette").sum()) > 0
+    with pytest.raises(InputError, match="no normals are given"):
+        render_surface(*given, "shaded")
