@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
+from ..progress import Check, tick
 from .config import check_heads
 from .layers import token_attention
 
@@ -116,8 +117,13 @@ class Block(nn.Module):
         self.mlp = Perceptron(width, config.hidden, config.quick, ops, place)
         self.ls2 = ChannelScale(width, place) if config.scaled else nn.Identity()
 
-    def forward(self, x: Tensor, dtype: torch.dtype, turn: Turn | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, dtype: torch.dtype, turn: Turn | None = None, check: Check | None = None
+    ) -> Tensor:
+        """``check`` is called before each half and may raise to stop."""
+        tick(None, check, 0, 2)
         x = x + self.ls1(self.attn(self.norm1(x).to(dtype), turn))
+        tick(None, check, 1, 2)
         return x + self.ls2(self.mlp(self.norm2(x).to(dtype)))
 
 
@@ -154,13 +160,10 @@ class VisionTransformer(nn.Module):
         self.blocks = nn.ModuleList([Block(config.block, ops, place) for _ in range(config.depth)])
         self.norm = ops.LayerNorm(width, eps=eps, **floats) if config.last_norm else nn.Identity()
 
-    def forward(self, pixels: Tensor, dtype: torch.dtype, check: Callable[[], None] | None = None) -> Tensor:
-        """``check`` is called before each block and may raise to stop."""
+    def forward(self, pixels: Tensor, dtype: torch.dtype, check: Check | None = None) -> Tensor:
         x = self.pos_drop(self._embed(pixels, dtype))
         for block in self.blocks:
-            if check is not None:
-                check()
-            x = block(x, dtype)
+            x = block(x, dtype, check=check)
         return self.norm(x)
 
     def _embed(self, pixels: Tensor, dtype: torch.dtype) -> Tensor:

@@ -34,6 +34,8 @@ BORDER_PIXELS = 2
 TRUST = 10.0
 """Most a pair counts, in times the median confidence."""
 FEWEST_PIXELS = 16
+SIDES = {False: 518, True: 280}
+"""Pixels per side of what the network sees, by whether it runs on a CPU."""
 
 
 class PointMaps(Protocol):
@@ -53,11 +55,13 @@ class VGGTPointMaps:
     """VGGT as :class:`PointMaps`: pictures over one colour, made square, resized to ``side`` pixels, maps brought back.
 
     ``network``: :class:`shapegen4d_core.models.vggt.VGGT` or anything called like it, on ``device``. background: grey
-    value 0..1 behind and around the object; V2M4 feeds black, VGGT's own preparation white.
+    value 0..1 behind and around the object; V2M4 feeds black, VGGT's own preparation white. side: 518 is what the
+    network was made for; None takes that on a GPU and 280 on a CPU, where time grows at least with its square.
     """
 
-    def __init__(self, network: Any, device: Any = "cpu", side: int = 518, background: float = 0.0) -> None:
+    def __init__(self, network: Any, device: Any = "cpu", side: int | None = None, background: float = 0.0) -> None:
         patch = network.config.patch
+        side = SIDES[torch.device(device).type == "cpu"] if side is None else side
         if side < patch or side % patch:
             raise InputError(f"side is {side} pixels; VGGT takes multiples of {patch}.")
         self.network, self.device, self.side, self.background = network, device, side, background

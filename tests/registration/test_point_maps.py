@@ -198,6 +198,12 @@ def test_pictures_lie_on_one_colour(background):
     assert (given == background).all()
 
 
+def test_the_side_follows_the_device():
+    assert VGGTPointMaps(Recorder()).side == 280
+    assert VGGTPointMaps(Recorder(), torch.device("cuda:0")).side == 518
+    assert VGGTPointMaps(Recorder(), "cpu", side=518).side == 518
+
+
 def test_the_adapter_checks_pictures_sides_and_stops():
     with pytest.raises(InputError, match="multiples of 14"):
         VGGTPointMaps(Recorder(), side=50)

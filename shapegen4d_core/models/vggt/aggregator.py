@@ -47,9 +47,8 @@ class Aggregator(nn.Module):
         within, across = Rotation(positions, head_width), Rotation(positions.repeat(len(x), 1), head_width)
         wanted, found = set(wanted), {}
         for number, (frame_block, global_block) in enumerate(zip(self.frame_blocks, self.global_blocks)):
-            own = frame_block(x, dtype, within)
-            tick(None, check, number, self.config.depth)
-            x = global_block(own.flatten(0, 1)[None], dtype, across)[0].unflatten(0, own.shape[:2])
+            own = frame_block(x, dtype, within, check)
+            x = global_block(own.flatten(0, 1)[None], dtype, across, check)[0].unflatten(0, own.shape[:2])
             if number in wanted:
                 found[number] = torch.cat([own, x], dim=-1)
             tick(progress, check, number + 1, self.config.depth)
