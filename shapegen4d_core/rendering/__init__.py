@@ -1,4 +1,4 @@
-"""Pictures of meshes: camera, z-buffer, shading, contact sheets. Knows nothing of models."""
+"""Pictures of meshes: cameras, rasterisers, gradients, shading, overlays, films, contact sheets. Knows no models."""
 
 from __future__ import annotations
 
