@@ -14,8 +14,8 @@ from tests.nodes.host_run import run_workflow
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = sorted((ROOT / "workflows").glob("*.json"))
 API = ROOT / "tests" / "data"
-CORE_NODES = {"LoadVideo", "PreviewImage", "Preview3D", "MarkdownNote"}
-CORE_WIDGETS = {"LoadVideo": ["file"], "PreviewImage": [], "Preview3D": []}
+CORE_NODES = {"LoadVideo", "PreviewImage", "PreviewAny", "Preview3D", "MarkdownNote"}
+CORE_WIDGETS = {"LoadVideo": ["file"], "PreviewImage": [], "PreviewAny": [], "Preview3D": []}
 
 
 def read(path):
@@ -80,7 +80,7 @@ def test_links_join_sockets_of_one_type(page):
     for number, source, out, target, slot, kind in page["links"]:
         socket, given = entries[source]["outputs"][out], entries[target]["inputs"][slot]
         assert number in socket["links"] and given["link"] == number
-        assert socket["type"] == kind and kind in given["type"].split(",")
+        assert socket["type"] == kind and (given["type"] == "*" or kind in given["type"].split(","))
 
 
 def test_workflow_folder_holds_pages_only():
@@ -91,6 +91,11 @@ def test_workflow_folder_holds_pages_only():
 SMALLER = {
     "ShapeGen4D_LoadShapeGen4DModel": {"model": "zoo/random"},
     "ShapeGen4D_DecodeSDFSequence": {"resolution": 16},
+    "ShapeGen4D_LoadVideoFrames": {"size": 64},
+    "ShapeGen4D_RegisterPose": {"views": 32, "rivals": 1},
+    "ShapeGen4D_TrackTopology": {"faces": 200, "iterations": 2, "coarse_iterations": 2},
+    "ShapeGen4D_PropagateTexture": {"texture_size": 256},
+    "ShapeGen4D_RenderMeshSequence": {"width": 64, "height": 64, "count": 3},
 }
 
 
@@ -109,14 +114,17 @@ def test_workflow_runs(nodes, frames, page, tmp_path):
     core_nodes = {
         "LoadVideo": lambda file: (InputImpl.VideoFromFile(str(path)),),
         "PreviewImage": lambda images: shown.update(images=images) or (),
-        "Preview3D": lambda model_file: shown.update(file=model_file) or (),
+        "PreviewAny": lambda source: shown.update(text=source) or (),
+        "Preview3D": lambda model_file, camera_info=None: shown.update(file=model_file) or (),
     }
     run_workflow(workflow, nodes, core_nodes)
-    assert shown["images"].shape[0] == 4 and shown["images"].shape[3] == 3
+    assert shown["images"].shape[0] > 2 and shown["images"].shape[3] == 3
     assert shown["file"].format == "glb" and Path(shown["file"].get_source()).stat().st_size > 1000
 
 
-CHOSEN = {("video_to_textured_4d", "ShapeGen4D_LoadVideoFrames", "size")}  # where a workflow is to differ
+CHOSEN = {  # where a workflow is to differ
+    "video_to_textured_4d": {"size", "on_change", "interpolation", "unlit", "style", "turntable", "count"},
+}
 
 
 @pytest.mark.parametrize("form", ["page", "api"])
@@ -126,6 +134,5 @@ def test_values_are_the_defaults_of_the_schema(nodes, page, form):
     for entry in entries:
         if entry["class_type"] in nodes:
             for given in nodes[entry["class_type"]].define_schema().inputs:
-                place = (page.stem, entry["class_type"], given.id)
-                if given.default is not None and place not in CHOSEN:
-                    assert entry["inputs"][given.id] == given.default, place
+                if given.default is not None and given.id not in CHOSEN.get(page.stem, ()):
+                    assert entry["inputs"][given.id] == given.default, (entry["class_type"], given.id)
