@@ -87,6 +87,17 @@ def test_weights_of_the_robust_fit_count():
         assert angle_degrees(found.transform.rotation, truth.rotation) < 0.01
 
 
+def test_many_pairs_of_little_weight_do_not_widen_the_fit():
+    """What most of the weight agrees on decides which pairs are wrong, not what most of the pairs do."""
+    rng = np.random.default_rng(6)
+    truth, source = random_similarity(rng), rng.normal(size=(1000, 3))
+    right = np.arange(1000) < 300
+    target = np.where(right[:, None], truth(source), truth(source) + rng.normal(size=(1000, 3)) * 0.3 + 0.2)
+    found = fit_robust_similarity(source, target, np.where(right, 1.0, 0.1))
+    assert angle_degrees(found.transform.rotation, truth.rotation) < 1e-3
+    np.testing.assert_allclose(found.transform.translation, truth.translation, atol=1e-4)
+
+
 def test_bad_pairs_are_refused():
     points = np.random.default_rng(5).normal(size=(5, 3))
     with pytest.raises(InputError, match=r"\[P,3\]"):

@@ -110,7 +110,7 @@ class VGGT(nn.Module):
         maps = []
         for number in range(count):
             tapped = [tokens[block][number : number + 1] for block in config.tapped]
-            maps.append(self.point_head(tapped, tuple(pictures.shape[-2:])))
+            maps.append(self.point_head(tapped, tuple(pictures.shape[-2:]), check))
             tick(progress, check, config.depth + number + 1, total)
         points, confidence = (torch.cat(parts) for parts in zip(*maps))
         poses = self.camera_head(tokens[config.depth - 1][:, 0]) if self.camera_head is not None else None

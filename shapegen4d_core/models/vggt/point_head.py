@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
+from ...progress import Check, tick
 from .config import VGGTConfig
 
 POSITION_SHARE = 0.1
@@ -81,13 +82,15 @@ class Scratch(nn.Module):
         layers = [ops.Conv2d(features // 2, LAST_CHANNELS, 3, padding=1, **place), nn.ReLU()]
         self.output_conv2 = nn.ModuleList([*layers, ops.Conv2d(LAST_CHANNELS, 4, 1, **place)])
 
-    def forward(self, levels: list[Tensor]) -> Tensor:
+    def forward(self, levels: list[Tensor], check: Check | None = None) -> Tensor:
         maps = [getattr(self, f"layer{number}_rn")(level) for number, level in enumerate(levels, start=1)]
         height, width = maps[0].shape[-2:]
         sizes = [(2 * height, 2 * width), *(tuple(level.shape[-2:]) for level in maps[:-1])]
         fused = self.refinenet4(maps[3], None, sizes[3])
         for number in (3, 2, 1):
+            tick(None, check, 4 - number, 4)
             fused = getattr(self, f"refinenet{number}")(fused, maps[number - 1], sizes[number - 1])
+        tick(None, check, 4, 4)
         return self.output_conv1(fused)
 
 
@@ -110,12 +113,15 @@ class PointHead(nn.Module):
         )
         self.scratch = Scratch(channels, config.point_features, ops, place)
 
-    def forward(self, tapped: list[Tensor], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, tapped: list[Tensor], size: tuple[int, int], check: Check | None = None
+    ) -> tuple[Tensor, Tensor]:
         """``size``: (H, W) of the pictures, multiples of the patch."""
         aspect = size[1] / size[0]
         grid = tuple(side // self.config.patch for side in size)
         levels = [self._level(number, tokens, grid, aspect) for number, tokens in enumerate(tapped)]
-        x = add_positions(spread(self.scratch(levels), size), aspect)
+        x = add_positions(spread(self.scratch(levels, check), size), aspect)
+        tick(None, check, 1, 1)
         for layer in self.scratch.output_conv2:
             x = layer(x)
         points, confidence = x[:, :3].permute(0, 2, 3, 1), x[:, 3]
