@@ -14,7 +14,6 @@ from torch.nn.functional import normalize
 
 from ..errors import InputError
 from ..progress import Check
-from .raster import Raster
 from .rasterise import rasterise
 from .samples import average, finer
 from .texture import repeats, sample_texture
@@ -25,7 +24,7 @@ LIT = ("shaded", "normal", "lit")  # those that need normals
 _KEY_LIGHT = (-0.45, 0.65, 0.61)  # from the upper left, in front; unit length
 _WRAP = 0.35  # how far the key light reaches around the shape, so that no part is black
 _GROUND, _SKY, _KEY = 0.20, 0.38, 0.55  # strengths of light from below, from above and of the key light
-_SAMPLES_AT_ONCE = 1 << 21  # a taller picture is drawn in bands: about 0.5 GB at most, whatever its size
+_SAMPLES_AT_ONCE = 1 << 20  # a taller picture is drawn in bands: some 250 MB beside it, whatever its size
 
 
 @dataclass(frozen=True)
@@ -63,15 +62,15 @@ def render_surface(
     check_style(style, surface.uv is not None and surface.texture is not None, surface.normals is not None)
     fine, (height, width) = finer(intrinsics, size, supersampling)
     rows = max(1, _SAMPLES_AT_ONCE // (width * supersampling)) * supersampling
-    bands = []
+    picture = torch.zeros(*size, 4, device=surface.vertices.device)
     for top in range(0, height, rows):
         lens = fine.clone()
         lens[1, 2] -= top
         band = _band(surface, lens, rotation, translation, (min(rows, height - top), width), style)
-        bands.append(average(band, supersampling))
+        picture[top // supersampling : (top + rows) // supersampling] = average(band, supersampling)
         if check is not None:
             check()
-    return torch.cat(bands)
+    return picture
 
 
 def _band(
@@ -79,10 +78,11 @@ def _band(
 ) -> Tensor:
     """Samples [H,W,4] of a picture or a band of it."""
     raster = rasterise(surface.vertices, surface.faces, intrinsics, rotation, translation, size)
-    seen = raster.face_id >= 0
-    samples = torch.zeros(*size, 4, device=surface.vertices.device)
-    samples[seen] = _colours(surface, raster, seen, rotation, translation, style).to(samples)
-    return samples
+    pixel = (raster.face_id.view(-1) >= 0).nonzero()[:, 0]
+    face, weights = raster.face_id.view(-1)[pixel], raster.barycentric.view(-1, 3)[pixel]
+    samples = torch.zeros(len(raster.face_id.view(-1)), 4, device=pixel.device)
+    samples[pixel] = _colours(surface, face, weights, rotation, translation, style).to(samples)
+    return samples.view(*size, 4)
 
 
 def check_style(style: str, has_texture: bool, has_normals: bool = True) -> None:
@@ -96,40 +96,42 @@ def check_style(style: str, has_texture: bool, has_normals: bool = True) -> None
 
 
 def _colours(
-    surface: Surface, raster: Raster, seen: Tensor, rotation: Tensor, translation: Tensor, style: str
+    surface: Surface, face: Tensor, weights: Tensor, rotation: Tensor, translation: Tensor, style: str
 ) -> Tensor:
-    """Colours and alpha [S,4] of the samples ``seen``."""
-    corners, weights = surface.faces[raster.face_id[seen]].long(), raster.barycentric[seen][..., None]
-    ones = surface.vertices.new_ones(len(corners), 1)
+    """Colours and alpha [S,4] of samples that show ``face`` [S] at the barycentric ``weights`` [S,3]."""
+    ones = surface.vertices.new_ones(len(face), 1)
     if style == "silhouette":
         return ones.expand(-1, 4)
+    corners = surface.faces.long()[face]
+    if style in TEXTURED:
+        colours = sample_texture(surface.texture, _blend(surface.uv, corners, weights), repeats(surface.uv))
     if style == "textured":
-        return _texture(surface, corners, weights)
-    normals = _facing_normals(surface, corners, weights, rotation.to(surface.vertices), translation)
+        return colours
+    normals = _facing_normals(surface, face, corners, weights, rotation.to(surface.vertices), translation)
     if style == "normal":
         return torch.cat([normals * 0.5 + 0.5, ones], dim=1)
     light = _light(normals)
     if style == "shaded":
         return torch.cat([light.expand(-1, 3), ones], dim=1)
-    colours = _texture(surface, corners, weights)
     return torch.cat([(colours[:, :3] * light / (_SKY + _KEY)).clamp(0, 1), colours[:, 3:]], dim=1)
 
 
-def _texture(surface: Surface, corners: Tensor, weights: Tensor) -> Tensor:
-    return sample_texture(surface.texture, (surface.uv[corners] * weights).sum(dim=1), repeats(surface.uv))
+def _blend(values: Tensor, corners: Tensor, weights: Tensor) -> Tensor:
+    """Values [V,C] of the vertices at ``corners`` [S,3], blended by ``weights`` [S,3]: [S,C]."""
+    parts = [values.index_select(0, corner) * weight[:, None] for corner, weight in zip(corners.T, weights.T)]
+    return parts[0] + parts[1] + parts[2]
 
 
 def _facing_normals(
-    surface: Surface, corners: Tensor, weights: Tensor, rotation: Tensor, translation: Tensor
+    surface: Surface, face: Tensor, corners: Tensor, weights: Tensor, rotation: Tensor, translation: Tensor
 ) -> Tensor:
     """Unit normals [S,3] in view axes (y up, z to the viewer), turned to the viewer on faces seen from behind."""
-    smooth = (surface.normals[corners] * weights).sum(dim=1)
-    shape = surface.vertices[corners]
+    shape = surface.vertices[surface.faces.long()]  # [F,3,3]
     flat = torch.linalg.cross(shape[:, 1] - shape[:, 0], shape[:, 2] - shape[:, 0])
     eye = -translation.to(shape) @ rotation
-    behind = ((eye - shape[:, 0]) * flat).sum(dim=1) < 0
+    side = torch.where(((eye - shape[:, 0]) * flat).sum(dim=1) < 0, -1.0, 1.0).to(shape)  # [F]
     to_view = rotation * rotation.new_tensor([1.0, -1.0, -1.0])[:, None]
-    return normalize(torch.where(behind[:, None], -smooth, smooth) @ to_view.T, dim=1)
+    return normalize(_blend(surface.normals, corners, weights) * side[face][:, None] @ to_view.T, dim=1)
 
 
 def _light(normals: Tensor) -> Tensor:
