@@ -108,7 +108,7 @@ def _detail_pass(
 ) -> np.ndarray:
     """What to add to texels [N,3]: the difference between the clip and its re-rendered frames, seen best wins."""
     settings, surface = views.settings, views.surface
-    page = paint_page(views.texels, to_stored(colour, settings.linear_light), seen)
+    page = paint_page(views.texels, to_stored(colour, settings.linear_light), seen, steps.check)
     sums = _Sums(len(views.texels))
     for frame in views.frames:
         samples = views.samples(frame, steps.check)

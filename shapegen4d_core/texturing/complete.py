@@ -24,8 +24,9 @@ MIRRORED, GIVEN = 0.3, 0.5
 _FULL = 3.0  # quality, in units of the least, from which a texel keeps its own colour entirely
 _EVERY = 8  # one of this many seen texels has its mirror image looked up, to compare colours
 _PAIRS = 100  # pairs of seen mirror images needed to compare their colours
-_ALIKE = 0.6  # difference of mirror images, relative to that of any two texels, that still counts as agreement
-_CLOSE = 0.04  # difference of mirror images, 0..1, that always counts as agreement
+_APART = 0.04  # half boxes from the plane; nearer, everything looks like its mirror image
+_ALIKE = 0.5  # difference of mirror images, relative to that of any two texels, that still counts as agreement
+_CLOSE = 0.08  # difference of mirror images, 0..1, that always counts as agreement
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,19 +137,20 @@ def _mirror_image(
     there = np.zeros(len(texels), np.float32)
     there[rows] = image[rows, 3] * are_partners(found, settings.symmetry_tolerance)
     image_colour = image[:, :3] / np.maximum(image[:, 3:4], 1e-6)
-    note = _disagreement(colour, image_colour, (trust > 0.5) & (there > 0.5))
+    both = np.flatnonzero((trust > 0.5) & (there > 0.5))
+    apart = np.abs(texels.mix(surface.vertices(mirror.source), surface.faces, both) @ mirror.normal - mirror.offset)
+    note = _disagreement(colour, image_colour, both[apart > _APART])
     if note:
         return None, note, None
     plane = "x = 0" if abs(mirror.normal[0]) == 1 and mirror.offset == 0 else "a plane found"
     other = f" as frame {mirror.target + 1}" if mirror.target != mirror.source else ""
     frames = f"frame {mirror.source + 1}{other}"
-    note = f"symmetric about {plane} ({frames}, mean distance {mirror.distance:.4f})"
+    note = f"symmetric about {plane} ({frames}, distance {mirror.distance:.4f})"
     return mirror, note, (image_colour, there, image[:, 4] / np.maximum(image[:, 3], 1e-6) * (there > 0))
 
 
-def _disagreement(colour: np.ndarray, image: np.ndarray, both: np.ndarray) -> str:
+def _disagreement(colour: np.ndarray, image: np.ndarray, rows: np.ndarray) -> str:
     """Why colours of mirror images do not fit each other; empty when they do or too few are seen."""
-    rows = np.flatnonzero(both)
     if len(rows) < _PAIRS:
         return ""
     difference = np.abs(colour[rows] - image[rows]).mean()

@@ -18,8 +18,10 @@ from .surface import Surface
 from .texels import Texels, texel_coordinates
 
 _RELAXATIONS = 32
+_ROWS = 1 << 20  # texels handled at once
 _INWARD = 0.75  # texels from a seam at which the other side is read
-_LEAST = 1e-3  # known texels a place needs around it, as a sum of weights
+_LEAST = 1e-3  # trust below which nothing counts as known
+_SURROUNDED = 0.25  # share of its surroundings from which a place is known
 
 
 def spread(
@@ -30,33 +32,38 @@ def spread(
     """
     if not (trust > _LEAST).any():
         return np.zeros_like(values)
-    at_places = _harmonic(surface, *_to_places(surface, texels, values, trust), frame)
+    at_places = _harmonic(surface, *_to_places(surface, texels, values, trust, check), frame)
     smooth = texels.mix(at_places[surface.place].astype(np.float32), surface.faces)
     start = trust[:, None] * values + (1 - trust[:, None]) * smooth
     return _relax(start, values, trust, _neighbours(surface, texels, trust < 1), np.flatnonzero(trust < 1), check)
 
 
 def _to_places(
-    surface: Surface, texels: Texels, values: np.ndarray, trust: np.ndarray
+    surface: Surface, texels: Texels, values: np.ndarray, trust: np.ndarray, check: Check | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of the known values around each place [W,C], and the weight it rests on [W]."""
+    """Mean of the known values around each place [W,C], and which share of its surroundings is known [W]."""
     known = np.flatnonzero(trust > 0)
-    corners = surface.welded[texels.face[known]].reshape(-1)
-    shares = (texels.weights[known] * trust[known, None]).reshape(-1)
-    weight = np.bincount(corners, shares, surface.place_count)
-    sums = [
-        np.bincount(corners, shares * np.repeat(values[known, channel], 3), surface.place_count)
-        for channel in range(values.shape[1])
-    ]
-    return np.stack(sums, axis=1) / np.maximum(weight, 1e-12)[:, None], weight
+    welded, count = surface.welded, surface.place_count
+    whole = np.zeros(count)
+    for start in range(0, len(texels), _ROWS):
+        rows = slice(start, start + _ROWS)
+        whole += np.bincount(welded[texels.face[rows]].reshape(-1), texels.weights[rows].reshape(-1), count)
+    weight, sums = np.zeros(count), np.zeros((values.shape[1], count))
+    for start in range(0, len(known), _ROWS):
+        tick(None, check, start, len(known))
+        rows = known[start : start + _ROWS]
+        corners = welded[texels.face[rows]].reshape(-1)
+        shares = (texels.weights[rows] * trust[rows, None]).reshape(-1)
+        weight += np.bincount(corners, shares, count)
+        for channel, total in enumerate(sums):
+            total += np.bincount(corners, shares * np.repeat(values[rows, channel], 3), count)
+    return sums.T / np.maximum(weight, 1e-12)[:, None], weight / np.maximum(whole, 1e-12)
 
 
-def _harmonic(surface: Surface, values: np.ndarray, weight: np.ndarray, frame: int) -> np.ndarray:
-    """Places without weight become the mean of their neighbours, nearer neighbours counting more: [W,C]."""
+def _harmonic(surface: Surface, values: np.ndarray, share: np.ndarray, frame: int) -> np.ndarray:
+    """Places of which too little is known become the mean of their neighbours, nearer ones counting more: [W,C]."""
     positions = surface.places(frame).astype(np.float64)
-    known = weight > _LEAST
-    if not known.any():
-        known = weight >= weight.max()
+    known = share >= min(_SURROUNDED, share.max())
     links = _links(surface.welded, positions)
     _, part = connected_components(links, directed=False)
     reached = np.zeros(part.max() + 1, bool)

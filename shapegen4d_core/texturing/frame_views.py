@@ -28,8 +28,9 @@ from .surface import Surface
 from .texels import Texels
 
 _ROWS = 1 << 19  # texels handled at once
-_DEPTH_SIDE = 768  # the z-buffer has at least about this many pixels along the clip's longer side
+_DEPTH_SIDE, _FINEST = 768, 4  # pixels the z-buffer has at least along the clip's longer side, and most per pixel
 _STEEP = 8.0  # depth step between neighbouring pixels, in pixel widths, that counts as an outline
+_RIM = 0.08  # weight at an outline: other frames are preferred, but what only the rim shows is used
 _SURE = 0.9  # alpha from which a pixel's colour is the object's own
 _GRAZING = 0.1  # cosine below which a surface is seen too flatly to be used
 
@@ -131,7 +132,7 @@ class _Scene:
         self.height, self.width = views.size
         self.focal = views.intrinsics.diagonal()[:2].numpy().astype(np.float32)
         self.centre = views.intrinsics[:2, 2].numpy().astype(np.float32)
-        factor = max(1, round(_DEPTH_SIDE / max(views.size)))
+        factor = min(_FINEST, max(1, round(_DEPTH_SIDE / max(views.size))))
         fine, size = finer(views.intrinsics, views.size, factor)
         identity, nothing = torch.eye(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
         faces = torch.from_numpy(views.surface.faces)
@@ -164,7 +165,7 @@ def read(picture: Tensor, place: np.ndarray) -> np.ndarray:
 
 
 def _from_outline(depth: np.ndarray, focal: float, band: float) -> np.ndarray:
-    """Weight [H,W] 0..1 growing with the square of the distance to the nearest outline, 1 from ``band`` pixels on.
+    """Weight [H,W] growing with the square of the distance to the nearest outline: _RIM at it, 1 ``band`` pixels away.
 
     An outline is where nothing is drawn (depth below 0) begins, or where depth jumps between neighbours.
     """
@@ -181,7 +182,7 @@ def _from_outline(depth: np.ndarray, focal: float, band: float) -> np.ndarray:
     if band <= 0 or not edge.any():
         return inside.astype(np.float32)
     distance = distance_transform_edt(~edge)
-    return (np.minimum((distance - 0.5).clip(min=0.25) / band, 1) ** 2 * inside).astype(np.float32)
+    return (((distance - 0.5) / band).clip(_RIM**0.5, 1) ** 2 * inside).astype(np.float32)
 
 
 def _check_frames(surface: Surface, clip: Clip) -> None:

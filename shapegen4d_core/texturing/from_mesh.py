@@ -25,8 +25,8 @@ from .source_mesh import SourceMesh, source_from
 from .surface import Surface, cut_surface
 from .texels import Texels, surface_texels
 
-_POINTS, _ROUGH_POINTS = 3000, 600  # per cloud in alignment
-_POLISHED_POINTS, _POLISHES, _TRIMMED = 1500, 15, 0.9
+_POINTS, _ROUGH_POINTS = 2000, 400  # per cloud in alignment
+_POLISHED_POINTS, _POLISHES, _TRIMMED = 1000, 15, 0.9
 _KEPT_TURNS = 3
 _FACING = 0.2  # cosine between normals from which a colour is taken over
 _ONE_SIDED = 0.6  # part of the points that must find a surface near, or the source is said not to fit
@@ -58,7 +58,7 @@ def texture_from_mesh(
     share("fill")(1, 1)
     shares = {**done.shares, "given": done.shares["seen"], "seen": 0.0}
     done = replace(done, shares=shares)
-    return finish(meshes, surface, texels, done, settings, "a textured mesh", 1, began, (*notes, note))
+    return finish(meshes, surface, texels, done, settings, "a textured mesh", 1, began, (*notes, note), check)
 
 
 def transferred(

@@ -55,7 +55,7 @@ def texture_from_video(
     if given is not None:
         source += " over the textured mesh"
     notes += _notes(seen, done, settings)
-    return finish(meshes, surface, texels, done, settings, source, len(views.frames), began, tuple(notes))
+    return finish(meshes, surface, texels, done, settings, source, len(views.frames), began, tuple(notes), check)
 
 
 def finish(
@@ -68,9 +68,10 @@ def finish(
     frames: int,
     began: float,
     notes: tuple[str, ...],
+    check: Check | None = None,
 ) -> TextureResult:
     """Paint the page, and put sequence, confidence and report together."""
-    texture = page_bytes(paint_page(texels, done.colour))
+    texture = page_bytes(paint_page(texels, done.colour, check=check))
     confidence = np.zeros(texels.size**2, np.float32)
     confidence[texels.pixel] = done.confidence
     report = TextureReport(

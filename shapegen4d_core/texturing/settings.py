@@ -32,7 +32,7 @@ class TextureSettings:
     linear_light: average in linear light instead of stored colour values.
     min_quality: quality (0..1) below which a texel counts as unseen and is filled.
     symmetry: fill unseen texels from their mirror image when the mesh is symmetric.
-    symmetry_tolerance: largest mean distance of the mirrored mesh from itself, in half boxes.
+    symmetry_tolerance: largest root mean square distance of the mirrored mesh from itself, in half boxes.
     alignment: for a textured mesh as source: "none", "icp" from where it lies, or "search" over 24 axis turns first.
     transfer_distance: largest distance in half boxes over which a textured mesh gives its colours away.
     cached_samples_mib: memory for samples that are kept between passes; beyond it they are computed again.

@@ -17,13 +17,14 @@ from ..progress import Check, tick
 from .nearest_surface import Nearest, NearestSurface
 from .surface import Surface
 
-_FRAMES = 12  # frames compared with each other
-_POINTS = 500  # points per comparison
+_FRAMES = 24  # frames compared with each other
+_POINTS = 400  # points per comparison
 _CERTAIN = 0.25  # distance, in units of the largest accepted, below which x = 0 has no rivals
 _MUCH_BETTER = 0.5  # share of its distance that a rival must stay under
 _DIRECTIONS = 160  # planes tried, 11 degrees apart
-_DISTINCT, _KEPT = 0.9, 3  # the best of these that differ are fitted
-_TILT, _SHIFT, _TRIES = 0.15, 0.02, 70  # first steps (radians, half boxes) and evaluations of a fit
+_DISTINCT, _KEPT, _FITTED = 0.95, 8, 3  # the best that differ are looked at more closely, the best of those fitted
+_LESS = 0.9  # how much better another pair of frames has to be than one found before
+_TILT, _SHIFT, _TRIES = 0.15, 0.02, 80  # first steps (radians, half boxes) and evaluations of a fit
 _FACING = 0.3  # cosine between mirrored normal and normal from which two points can be partners
 
 
@@ -31,7 +32,7 @@ _FACING = 0.3  # cosine between mirrored normal and normal from which two points
 class Mirror:
     """Plane ``normal`` @ x = ``offset``; the mirror image of frame ``source`` is frame ``target``.
 
-    ``distance`` is the mean distance of the image from that frame, in half boxes.
+    ``distance`` is the root mean square distance of the image from that frame, in half boxes.
     """
 
     normal: np.ndarray
@@ -52,15 +53,17 @@ class Mirror:
 def find_mirror(surface: Surface, tolerance: float, check: Check | None = None) -> Mirror | None:
     """The plane x = 0 if the surface is symmetric about it, unless another plane is much better.
 
-    None when no plane mirrors the surface within ``tolerance``. Frames are compared with each other, and the same frame
-    comes first among equals.
+    None when no plane mirrors the surface within ``tolerance``. Every frame is compared with itself and with the
+    first, and the same frame comes first among equals.
     """
     frames = np.unique(np.linspace(0, len(surface.original) - 1, _FRAMES).round().astype(int))
     poses = [_Pose(surface, int(frame)) for frame in frames]
     found = _best(poses, np.array([1.0, 0.0, 0.0]), 0.0, check)
     if found.distance <= _CERTAIN * tolerance:
         return found
-    rivals = [_fitted(poses, normal, offset, check) for normal, offset in _candidates(poses, check)]
+    rough = [_best(poses, normal, offset, check) for normal, offset in _candidates(poses, check)]
+    rough = sorted(rough, key=lambda mirror: mirror.distance)[:_FITTED]
+    rivals = [_fitted(poses, mirror, check) for mirror in rough]
     best = min(rivals, key=lambda mirror: mirror.distance)
     if found.distance * _MUCH_BETTER <= best.distance:
         best = found
@@ -87,17 +90,20 @@ class _Pose:
 
 
 def _best(poses: list[_Pose], normal: np.ndarray, offset: float, check: Check | None) -> Mirror:
-    """The pair of frames that mirror each other best in one plane."""
+    """The pair of frames that mirror each other best in one plane: a frame and itself, or the first and another."""
     best, least = None, np.inf
-    for number, pose in enumerate(poses):
-        tick(None, check, number, len(poses))
-        plane = Mirror(normal, offset, pose.frame, pose.frame, 0.0)
-        image = plane(pose.points)
-        for other in [pose, *poses]:
-            distance = float(other.surface.query(image).distance.mean())
-            if distance < least - 1e-9:
-                best, least = Mirror(normal, offset, pose.frame, other.frame, distance), distance
+    for source, target in [*((pose, pose) for pose in poses), *((poses[0], pose) for pose in poses[1:])]:
+        if check is not None:
+            check()
+        distance = _distance(Mirror(normal, offset, source.frame, target.frame, 0.0), source, target)
+        if distance < _LESS * least:
+            best, least = Mirror(normal, offset, source.frame, target.frame, distance), distance
     return best
+
+
+def _distance(plane: Mirror, source: _Pose, target: _Pose) -> float:
+    """Root mean square distance of the mirror image of one frame from another: a nose on one side only counts."""
+    return float(np.sqrt((target.surface.query(plane(source.points)).distance ** 2).mean()))
 
 
 def _candidates(poses: list[_Pose], check: Check | None) -> list[tuple[np.ndarray, float]]:
@@ -129,10 +135,10 @@ def _half_sphere(count: int) -> np.ndarray:
     return np.stack([height, flat * np.cos(turn), flat * np.sin(turn)], axis=1)
 
 
-def _fitted(poses: list[_Pose], normal: np.ndarray, offset: float, check: Check | None) -> Mirror:
+def _fitted(poses: list[_Pose], best: Mirror, check: Check | None) -> Mirror:
     """The plane tilted and shifted until the best pair of frames mirrors best."""
-    best = _best(poses, normal, offset, check)
     of_frame = {pose.frame: pose for pose in poses}
+    normal, offset = best.normal, best.offset
     source, target = of_frame[best.source], of_frame[best.target]
     axes = np.linalg.svd(normal[None])[2][1:]  # [2,3] along the plane
     centre = source.points.mean(axis=0)
@@ -145,7 +151,7 @@ def _fitted(poses: list[_Pose], normal: np.ndarray, offset: float, check: Check 
     def cost(change: np.ndarray) -> float:
         if check is not None:
             check()
-        return float(target.surface.query(plane(change)(source.points)).distance.mean())
+        return _distance(plane(change), source, target)
 
     corners = np.vstack([np.zeros(3), np.diag([_TILT, _TILT, _SHIFT])])
     found = minimize(cost, corners[0], method="Nelder-Mead", options={"initial_simplex": corners, "maxfev": _TRIES})
