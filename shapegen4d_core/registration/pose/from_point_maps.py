@@ -15,7 +15,6 @@ from .stages import Stages
 
 VIEWS = 7  # renders beside the film's picture, as published
 _APART = 15.0  # degrees between them, where the pool allows
-_SIDE = 512
 
 
 def with_point_maps(
@@ -23,7 +22,7 @@ def with_point_maps(
 ) -> Tensor:
     """The pool [N,6] with the network's pose of the first frame in front, when the network gives a usable one."""
     views = poses[distinct(poses, _APART, VIEWS)]
-    level = scene.level(_SIDE)
+    level = scene.level(scene.pictures.shape[1])
     pictures = judge.pictures(views, 0, level)
     film = straight(scene.pictures[:1])
     stages.step()

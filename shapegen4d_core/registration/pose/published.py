@@ -2,7 +2,7 @@
 
 Counts and distributions as in V2M4 (MIT), which the paper's appendix follows: 2000 cameras, the best 200 kept, 25 moves
 of 200 particles with velocities drawn anew, 300 steps of Adam on the mask of frame 1, no acceptance test. Its score is
-DreamSim plus a tenth of the mask error; here it is the given similarity, or shading and lines, plus that mask error.
+DreamSim plus a tenth of the mask error; here it is the given similarity, or the offline cost, plus that mask error.
 Cameras are (yaw, pitch, radius, look-at x, y, z); lengths are scaled to objects of half size 1 (published: about 0.5).
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from .judge import EDGE_WEIGHT, SHADING_WEIGHT, Judge
+from .judge import Judge
 from .outline import outline_scores
 from .poses import FREE_WITHOUT_ROLL, rotations, within_poles
 from .refine import outline_equations
@@ -88,9 +88,7 @@ def _fitness(scene: Scene, judge: Judge, cameras: Tensor) -> Tensor:
     """Published form [N]: what a picture comparison says, plus a tenth of the squared mask error per object pixel."""
     poses = _poses(cameras, scene.pivot)
     verdict = judge(poses, [0], _SIDE)
-    seen = verdict.similarity
-    if judge.similarity is None:
-        seen = SHADING_WEIGHT * verdict.shading + EDGE_WEIGHT * verdict.edges
+    seen = verdict.total if judge.similarity is None else verdict.similarity
     return (seen + 0.1 * _mask_error(scene, poses)).double()
 
 
