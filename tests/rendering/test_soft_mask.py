@@ -138,3 +138,12 @@ def test_edges_know_their_faces():
     two = mesh_edges(faces[:2])
     found = {tuple(end): sorted(apex) for end, apex in zip(two.ends.tolist(), two.apexes.tolist())}
     assert len(found) == 5 and found[(1, 2)] == [0, 3]
+
+
+def test_edges_at_exactly_45_degrees_count_once():
+    vertices = torch.tensor([[0.6, 0, 2.0], [0, 0.6, 2], [-0.6, 0, 2], [0, -0.6, 2]], dtype=torch.float64)
+    faces = torch.tensor([[0, 1, 2], [0, 2, 3]])
+    camera = (torch.tensor([[32.0, 0, 16.25], [0, 32, 16.25], [0, 0, 1]], dtype=torch.float64),)
+    camera += (torch.eye(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64))
+    mask = soft_mask(vertices, faces, *camera, SIZE)
+    assert float(mask.sum()) == pytest.approx(2 * (0.6 * 16) ** 2, rel=2e-3)  # half the product of its diagonals
