@@ -54,6 +54,22 @@ class Arap:
         return self.gather @ (self.weights[:, None] * wanted)
 
 
+class Blend:
+    """Several energies of the same nodes, each with a share of the whole; steps like one :class:`Arap`."""
+
+    def __init__(self, parts: list[tuple[Arap, float]]) -> None:
+        self.parts = parts
+        self.laplacian = sum(share * part.laplacian for part, share in parts)
+
+    def rotations(self, positions: np.ndarray) -> list[np.ndarray]:
+        """The rotations [N,3,3] of every part for ``positions`` [N,3]."""
+        return [part.rotations(positions) for part, _ in self.parts]
+
+    def pull(self, rotations: list[np.ndarray]) -> np.ndarray:
+        """The right-hand side [N,3] for fixed rotations of every part."""
+        return sum(share * part.pull(turns) for (part, share), turns in zip(self.parts, rotations))
+
+
 def nearest_rotations(matrices: np.ndarray) -> np.ndarray:
     """The proper rotations [N,3,3] nearest to matrices [N,3,3], by the singular value decomposition."""
     left, _, right = np.linalg.svd(matrices)

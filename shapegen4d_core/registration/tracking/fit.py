@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ...geometry.arap import Arap
+from ...geometry.arap import Arap, Blend
 from ...geometry.icp import CloudPair, similarity_icp
 from ...geometry.similarity import Similarity
 from ...progress import Check, Progress, tick
@@ -18,14 +18,16 @@ from .surface import Target, Template, closest_pairs
 
 ICP_POINTS = 2000
 ICP_ROUNDS = 30
+TORN_AT = 0.05  # half boxes
 GRAPH_ROUNDS = 3  # alternations of rotations and positions per search on the graph
 
 
 class MeshBody:
-    """All vertices of the template as an elastic body with a rest shape [V,3]."""
+    """All vertices of the template as an elastic body with one rest shape [V,3], or several with a share each."""
 
-    def __init__(self, template: Template, rest: np.ndarray) -> None:
-        self.arap = Arap.of_mesh(rest, template.faces)
+    def __init__(self, template: Template, *rests: tuple[np.ndarray, float]) -> None:
+        parts = [(Arap.of_mesh(rest, template.faces), share) for rest, share in rests if share > 0]
+        self.arap = parts[0][0] if len(parts) == 1 else Blend(parts)
         self.to_samples = template.to_samples
 
     def offsets(self, rotations: np.ndarray) -> float:
@@ -64,6 +66,11 @@ class Fitter:
         """Mean distance of the closest pairs both ways."""
         return float(self._pairs(vertices, target).distance.mean())
 
+    def unmatched(self, vertices: np.ndarray, target: Target) -> float:
+        """Share 0..1 of both surfaces' samples that are TORN_AT or more from a partner, or look the other way."""
+        pairs = self._pairs(vertices, target)
+        return float(((pairs.distance > TORN_AT) | (pairs.weight <= 0)).mean())
+
     def fit(
         self, start: np.ndarray, target: Target, progress: Progress | None = None, check: Check | None = None
     ) -> np.ndarray:
@@ -74,7 +81,9 @@ class Fitter:
             vertices = self._coarse(vertices, target, progress, check)
         if self.settings.solver == "large-steps":
             return descend(vertices, self.template, target, self.settings, check)
-        return self._fine(vertices, target, progress, check)
+        memory = self.settings.memory
+        body = MeshBody(self.template, (self.template.rest, memory), (start, 1 - memory))
+        return self._fine(body, vertices, target, progress, check)
 
     def _coarse(
         self, vertices: np.ndarray, target: Target, progress: Progress | None, check: Check | None
@@ -90,9 +99,9 @@ class Fitter:
         return vertices
 
     def _fine(
-        self, vertices: np.ndarray, target: Target, progress: Progress | None, check: Check | None
+        self, body: MeshBody, vertices: np.ndarray, target: Target, progress: Progress | None, check: Check | None
     ) -> np.ndarray:
-        stepper = Stepper(MeshBody(self.template, self.template.rest), self.settings.plane)
+        stepper = Stepper(body, self.settings.plane)
         done = 2 + self.settings.coarse_iterations
         for number, stiffness in enumerate(schedule(self.settings.stiffness, self.settings.iterations)):
             vertices = stepper.step(vertices, self._pairs(vertices, target), stiffness)

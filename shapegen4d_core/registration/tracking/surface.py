@@ -90,9 +90,9 @@ def closest_pairs(points: np.ndarray, normals: np.ndarray, target: Target) -> Pa
     Weights fall with the angle between the normals (0 from 90 degrees) and with distances far beyond the median.
     """
     own = np.concatenate([points, target.normal_weight * normals], axis=1)
-    _, there = target.tree.query(own, workers=-1)
+    _, there = target.tree.query(own)
     asking = target.features()[: target.asked]
-    _, back = tree_of(own).query(asking, workers=-1)
+    _, back = tree_of(own).query(asking)
     row = np.concatenate([np.arange(len(points)), back])
     partner = np.concatenate([there, np.arange(target.asked)])
     distance = np.linalg.norm(points[row] - target.points[partner], axis=1)

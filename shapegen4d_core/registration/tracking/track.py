@@ -26,6 +26,7 @@ from .settings import TrackSettings
 from .surface import Template
 
 Mesh = tuple[np.ndarray, np.ndarray]
+TORN = 0.15  # share of the surfaces without a partner at which a mesh has lost what it follows
 
 
 @dataclass(frozen=True)
@@ -60,25 +61,28 @@ def track_topology(
         )
     frames = [(box(vertices).astype(np.float32), faces) for vertices, faces in zip(meshes.vertices, meshes.faces)]
     run = _Run(frames, settings, progress, check)
-    parts = [run.segment(number, *ends) for number, ends in enumerate(run.segments)]
+    parts = run.tracked()
     report = TrackReport(
-        frames=tuple(sorted((row for part in parts for row in part.reports), key=lambda row: row.frame)),
+        frames=tuple(run.reports(parts)),
         anchors=tuple(part.anchor for part in parts),
         faces=tuple(len(part.faces) for part in parts),
         source_faces=tuple(len(meshes.faces[part.anchor]) for part in parts),
         seconds=time.perf_counter() - began,
     )
-    return TrackResult(_sequence(meshes, parts, box, settings), tuple(run.segments), report)
+    segments = tuple((min(part.shapes), max(part.shapes) + 1) for part in parts)
+    return TrackResult(_sequence(meshes, parts, box, settings), segments, report)
 
 
 @dataclass(frozen=True)
 class _Part:
-    """One tracked segment: vertices [V,3] by frame in the unit box, shared faces [F,3]."""
+    """One tracked segment: ``shapes`` [V,3] by frame in the unit box, shared ``faces`` [F,3], and from which frame's
+    shape each frame was fitted.
+    """
 
     anchor: int
     faces: np.ndarray
-    vertices: dict[int, np.ndarray]
-    reports: list[FrameReport]
+    shapes: dict[int, np.ndarray]
+    starts: dict[int, int]
 
 
 class _Run:
@@ -92,11 +96,8 @@ class _Run:
         self.done, self.total = 0, self._ticks(len(frames) - 1)
         found = list_changes(count_topology(frames, self._ticker(len(frames)), check))
         self.changes = {change.frame: change.why for change in found if change.certain}
-        if self.changes and settings.on_change == "error":
-            at, why = min(self.changes.items())
-            raise InputError(
-                f"The topology changes at frame {at} ({why}); set on_change to split or force, or cut the clip there."
-            )
+        self.loops = {change.frame: change.why for change in found if not change.certain}
+        self._refuse_changes()
         starts = [0, *sorted(self.changes)] if settings.on_change == "split" else [0]
         self.segments = list(zip(starts, [*starts[1:], len(frames)]))
         self.total = self._ticks(len(frames) - len(self.segments))
@@ -115,42 +116,81 @@ class _Run:
 
         return report
 
-    def segment(self, number: int, first: int, stop: int) -> _Part:
-        """Track the frames ``first`` to ``stop`` - 1."""
+    def tracked(self) -> list[_Part]:
+        """All segments; those in which the mesh loses the surface are cut there and their rest begins anew."""
+        waiting, parts = self.segments[::-1], []
+        while waiting:
+            first, stop = waiting.pop()
+            part = self._segment(first, stop)
+            parts.append(part)
+            low, high = min(part.shapes), max(part.shapes) + 1
+            waiting += [ends for ends in ((high, stop), (first, low)) if ends[0] < ends[1]]
+        return sorted(parts, key=lambda part: min(part.shapes))
+
+    def _segment(self, first: int, stop: int) -> _Part:
+        """Track the frames ``first`` to ``stop`` - 1 outward from the anchor, as far as one mesh can follow."""
         settings = self.settings
         anchor = choose_anchor(self.frames, first, stop, settings.anchor, self.check)
         vertices, faces = template_mesh(*self.frames[anchor], settings.faces)
-        template = Template(vertices, faces, settings.samples, settings.seed)
-        fitter, judge = Fitter(template, settings), Judge(vertices, faces, settings.seed)
-        shapes: dict[int, np.ndarray] = {anchor: vertices.astype(np.float64)}
-        starts = {anchor: anchor}
-        ways = (range(anchor + 1, stop), range(anchor - 1, first - 1, -1))
-        for way, step in zip(ways, (1, -1)):
-            for frame in way:
-                shapes[frame] = self._fit(fitter, shapes[frame - step], frame)
-                starts[frame] = frame - step
-        if settings.bidirectional:
-            for way, step in zip(ways, (1, -1)):
-                self._back(fitter, shapes, way, step)
-        reports = []
-        for frame in range(first, stop):
-            change = self.changes.get(frame, "")
-            reports.append(judge(frame, number, shapes[starts[frame]], shapes[frame], self.frames[frame], change))
-            self._ticker(1)(1, 1)
-            if self.check is not None:
-                self.check()
-        return _Part(anchor, faces, shapes, reports)
+        fitter = Fitter(Template(vertices, faces, settings.samples, settings.seed), settings)
+        part = _Part(anchor, faces, {anchor: vertices.astype(np.float64)}, {anchor: anchor})
+        for way, step in ((range(anchor + 1, stop), 1), (range(anchor - 1, first - 1, -1), -1)):
+            reached = self._outward(fitter, part, way, step)
+            if settings.bidirectional:
+                self._back(fitter, part.shapes, reached, step)
+        return part
 
-    def _fit(self, fitter: Fitter, start: np.ndarray, frame: int) -> np.ndarray:
+    def _outward(self, fitter: Fitter, part: _Part, way: Sequence[int], step: int) -> list[int]:
+        """Fit the frames of ``way`` one after the other, from each neighbour; returns those that were reached."""
+        reached = []
+        for frame in way:
+            shape = self._fit(fitter, part.shapes[frame - step], frame)
+            target = fitter.target(*self.frames[frame], frame)
+            if self.settings.refit and abs(frame - part.anchor) % self.settings.refit == 0:
+                again = self._fit(fitter, part.shapes[part.anchor], frame, ticks=0)
+                shape = min((shape, again), key=lambda found: fitter.misfit(found, target))
+            lost = fitter.unmatched(shape, target)
+            if self.settings.on_change != "force" and lost > TORN:
+                self._tear(frame if step > 0 else frame + 1, lost)
+                return reached
+            part.shapes[frame], part.starts[frame] = shape, frame - step
+            reached.append(frame)
+        return reached
+
+    def _tear(self, frame: int, lost: float) -> None:
+        """Note that the mesh loses the surface at ``frame``; raises InputError when changes are refused."""
+        why = f"{100 * lost:.0f} % of the surface without a partner"
+        self.changes[frame] = ", ".join(word for word in (self.loops.get(frame), why) if word)
+        self._refuse_changes()
+
+    def _refuse_changes(self) -> None:
+        if self.changes and self.settings.on_change == "error":
+            at, why = min(self.changes.items())
+            raise InputError(
+                f"The topology changes at frame {at} ({why}); set on_change to split or force, or cut the clip there."
+            )
+
+    def reports(self, parts: list[_Part]) -> list[FrameReport]:
+        """The report of every frame."""
+        rows = []
+        for number, part in enumerate(parts):
+            judge = Judge(part.shapes[part.anchor], part.faces, self.settings.seed)
+            for frame in sorted(part.shapes):
+                start, shape = part.shapes[part.starts[frame]], part.shapes[frame]
+                rows.append(judge(frame, number, start, shape, self.frames[frame], self.changes.get(frame, "")))
+                self._ticker(1)(1, 1)
+                if self.check is not None:
+                    self.check()
+        return rows
+
+    def _fit(self, fitter: Fitter, start: np.ndarray, frame: int, ticks: int | None = None) -> np.ndarray:
         target = fitter.target(*self.frames[frame], frame)
-        return fitter.fit(start, target, self._ticker(self.per_fit), self.check)
+        return fitter.fit(start, target, self._ticker(self.per_fit if ticks is None else ticks), self.check)
 
-    def _back(
-        self, fitter: Fitter, shapes: dict[int, np.ndarray], way: Sequence[int], step: int
-    ) -> None:
+    def _back(self, fitter: Fitter, shapes: dict[int, np.ndarray], way: list[int], step: int) -> None:
         """Fit each frame again from the one after it, from the end of ``way``; keep whichever is nearer."""
-        self._ticker(self.per_fit if len(way) else 0)(1, 1)  # of the end itself, which stays
-        for frame in list(way)[-2::-1]:
+        self._ticker(self.per_fit if way else 0)(1, 1)  # of the end itself, which stays
+        for frame in way[-2::-1]:
             again = self._fit(fitter, shapes[frame + step], frame)
             target = fitter.target(*self.frames[frame], frame)
             if fitter.misfit(again, target) < fitter.misfit(shapes[frame], target):
@@ -159,7 +199,7 @@ class _Run:
 
 def _sequence(meshes: MeshSequence, parts: list[_Part], box: UnitBox, settings: TrackSettings) -> MeshSequence:
     """The tracked frames in the lengths and the place of ``meshes``."""
-    rows = {frame: (shape, part.faces) for part in parts for frame, shape in part.vertices.items()}
+    rows = {frame: (shape, part.faces) for part in parts for frame, shape in part.shapes.items()}
     vertices = [(rows[t][0] * box.half_side + box.centre).astype(np.float32) for t in range(meshes.frame_count)]
     faces = [rows[t][1] for t in range(meshes.frame_count)]
     noted = {**meshes.settings, "tracking": {**settings.to_dict(), "anchors": [part.anchor for part in parts]}}

@@ -75,7 +75,7 @@ def test_a_rigid_motion_is_reached_exactly_whatever_the_stiffness(body, kind):
     template = Template(vertices, faces, 2000, 0)
     pairs = exact_pairs(template, vertices, goal)
     if kind == "mesh":
-        elastic, nodes = MeshBody(template, vertices), vertices
+        elastic, nodes = MeshBody(template, (vertices, 1.0)), vertices
     else:
         graph = Graph(vertices, faces, 60)
         elastic, nodes = GraphBody(graph, vertices, template.to_samples), vertices[graph.nodes]
@@ -90,7 +90,7 @@ def test_a_step_lowers_the_energy(body):
     vertices, faces = body
     template = Template(vertices, faces, 2000, 0)
     goal = vertices * (1.2, 0.9, 1.0)
-    pairs, elastic, plane, stiffness = exact_pairs(template, vertices, goal), MeshBody(template, vertices), 0.3, 0.01
+    pairs, elastic, plane, stiffness = exact_pairs(template, vertices, goal), MeshBody(template, (vertices, 1.0)), 0.3, 0.01
 
     def energy(points):
         gap = template.samples(points) - pairs.point
