@@ -46,6 +46,7 @@ def scenes() -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
             ("nested", nested.vertices, nested.faces),
             ("around", around.vertices, around.faces),
             ("soup", random.uniform(-1, 1, (300, 3)), np.arange(300).reshape(100, 3)),
+            ("within a soup", random.uniform(-6, 6, (150, 3)), np.arange(150).reshape(50, 3)),
         )
     }
 

@@ -145,6 +145,10 @@ def test_an_edge_through_pixel_centres_belongs_to_both_faces_and_the_first_one_w
     faces = torch.tensor([[0, 1, 2], [0, 2, 3]])
     raster = rasterise(corners, faces, intrinsics, torch.eye(3), torch.zeros(3), (8, 8), backend=backend)
     assert torch.equal(raster.face_id, torch.ones(8, 8, dtype=torch.long).tril(-1))
+    for order in ([0, 1, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]):  # the edge may be any of the three, either way round
+        alone = faces[:1, order]
+        raster = rasterise(corners, alone, intrinsics, torch.eye(3), torch.zeros(3), (8, 8), backend=backend)
+        assert torch.equal(raster.face_id >= 0, torch.ones(8, 8, dtype=torch.bool).triu())
 
 
 def test_barycentrics_give_the_point_the_ray_hits(scene):
