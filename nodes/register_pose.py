@@ -58,7 +58,7 @@ class RegisterPose(io.ComfyNode):
                     "upright where they are and the camera moves.",
                 ),
                 io.Int.Input(
-                    "seed",
+                    "random_seed",
                     default=0,
                     min=0,
                     max=2**64 - 1,
@@ -127,7 +127,7 @@ class RegisterPose(io.ComfyNode):
         search_fov: bool,
         roll: bool,
         placement: str,
-        seed: int,
+        random_seed: int,
         preset: str,
         frames: int,
         views: int,
@@ -149,7 +149,7 @@ class RegisterPose(io.ComfyNode):
             roll=roll,
             views=views,
             rivals=rivals,
-            seed=seed,
+            seed=random_seed,
         )
         with host.advice_when_full("Set dreamsim and vggt to none, or leave model unconnected."):
             found = register_pose(

@@ -57,6 +57,12 @@ def test_optional_inputs_come_last(node):
     assert optional == sorted(optional)
 
 
+def test_the_page_changes_seeds_by_itself_only_where_that_is_said(node):
+    """The page gives every widget named seed a second one, which by default draws anew and so runs the node again."""
+    for entry in node.define_schema().inputs:
+        assert (entry.id in ("seed", "noise_seed")) == bool(entry.control_after_generate), entry.id
+
+
 def test_seed_offers_a_new_one_after_each_run(nodes):
     inputs = {entry.id: entry for entry in nodes["ShapeGen4D_Sample4DLatents"].define_schema().inputs}
     assert inputs["seed"].control_after_generate is True
