@@ -62,8 +62,9 @@ class RegisterPose(io.ComfyNode):
                     default=0,
                     min=0,
                     max=2**64 - 1,
-                    control_after_generate=True,
-                    tooltip="Start of the random numbers of the swarm; the same seed gives the same pose.",
+                    advanced=True,
+                    tooltip="Start of the random numbers of the swarm; the same number gives the same pose. Try another "
+                    "one when the pose is wrong.",
                 ),
                 io.Combo.Input(
                     "preset",
