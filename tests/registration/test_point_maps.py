@@ -17,7 +17,7 @@ from shapegen4d_core.rendering.rasterise import rasterise, rasterise_views
 
 SIZE, FOV = 96, math.radians(40)
 FOCAL = SIZE / 2 / math.tan(FOV / 2)
-DRAWS = 12
+DRAWS = 8
 
 
 def degrees_between(first, second):
@@ -133,6 +133,19 @@ def test_the_same_seed_gives_the_same_pose_and_the_report_is_plain(creature):
     assert first[2].to_dict() == second[2].to_dict() and set(map(type, first[2].to_dict().values())) <= {int, float}
 
 
+def test_pixels_at_an_outline_are_left_out_unless_few_remain(creature):
+    """Networks blend object and background there."""
+    maps, *_ = simulate(creature, 0, distortion=0.0, noise=0.0)
+    box = torch.zeros_like(maps["view_masks"])
+    box[0, 10:30, 10:50] = True
+    box[1, 20:24, 10:50] = True  # four pixels high: nothing would remain
+    points = torch.randn(7, SIZE, SIZE, 3)
+    maps |= {"view_masks": box, "view_points": points, "points": torch.cat([maps["points"][:1], 2 * points])}
+    *_, report = pose_from_point_maps(**maps)
+    assert report.pairs == 16 * 36 + 4 * 40
+    assert report.scale == pytest.approx(0.5)
+
+
 def test_bad_maps_are_refused(creature):
     maps, *_ = simulate(creature, 3)
     with pytest.raises(InputError, match="film's picture shows 0 pixels"):
@@ -172,7 +185,7 @@ class Recorder:
         return SimpleNamespace(points=points, confidence=points[..., 0] + 1)
 
 
-@pytest.mark.parametrize("height, width", [(28, 28), (28, 14), (20, 56), (112, 80)])
+@pytest.mark.parametrize("height, width", [(28, 28), (28, 14), (20, 56), (40, 24), (112, 80)])
 def test_maps_come_back_in_the_pixels_of_the_pictures(height, width):
     """Each pixel reads the resized square where the pixel's own middle lies, within half a pixel of either."""
     network, side = Recorder(), 56
