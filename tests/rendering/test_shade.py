@@ -124,8 +124,8 @@ def test_more_samples_come_closer_to_the_true_edge():
 @pytest.mark.parametrize("style", ["shaded", "textured"])
 def test_a_picture_drawn_in_bands_is_the_same_and_can_be_cancelled_between_them(monkeypatch, style):
     vertices, faces = ball()
-    uv = torch.from_numpy(vertices[:, :2] * 2)  # a texture that repeats itself on some rows only
-    texture = torch.rand(8, 8, 4)
+    uv = torch.from_numpy(vertices[:, :2] * [0.6, 0.8] + [0.5, 0.0])  # outside 0..1 in the lower half only
+    uv, texture = uv.float(), torch.rand(2, 2, 4)
     surface = Surface(torch.from_numpy(vertices), torch.from_numpy(faces), torch.from_numpy(vertices), uv, texture)
     given = (surface, *opencv_camera(CAMERA), (48, 48), style, 2)
     whole, calls = render_surface(*given), []
