@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from _pose_clips import SUBJECTS, make_case  # noqa: E402
 
+from shapegen4d_core.errors import InputError  # noqa: E402
 from shapegen4d_core.registration.pose import PoseSettings, register_pose  # noqa: E402
 from shapegen4d_core.registration.pose.poses import angle_between, rotations  # noqa: E402
 from shapegen4d_core.rendering import contact_sheet, render_sequence, save_png  # noqa: E402
@@ -83,7 +84,13 @@ def run_case(folder: Path, row: str, seed: int, sheets: bool) -> None:
     _, film, settings = ROWS[row]
     case = make_case(SUBJECTS[seed % len(SUBJECTS)], seed, folder / "subjects", **film)
     wall, cpu = time.perf_counter(), time.process_time()
-    found = register_pose(case.meshes, case.clip, PoseSettings(seed=seed, **settings))
+    try:
+        found = register_pose(case.meshes, case.clip, PoseSettings(seed=seed, **settings))
+    except InputError as error:  # the published search may end beside the object
+        print(f"{row} {case.name}: {error}", file=sys.stderr)
+        keep(folder, row, {"seed": seed, "name": case.name, "wall": time.perf_counter() - wall,
+                           "cpu": time.process_time() - cpu, "iou": 0.0, "error": 180.0})  # fmt: skip
+        return
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     entry = {"seed": seed, "name": case.name, "wall": wall, "cpu": cpu, "iou": float(found.iou.mean())}
     entry["error"] = float(angle_between(torch.from_numpy(found.rotation), case.rotation))
@@ -96,9 +103,14 @@ def run_case(folder: Path, row: str, seed: int, sheets: bool) -> None:
     entry["fov"] = found.camera.fov_degrees
     if sheets and (seed < 10 or entry["error"] >= 3):
         write_sheet(folder, row, case, found, entry)
+    keep(folder, row, entry)
+    print(f"{row} {case.name}: {entry['error']:.2f} degrees, IoU {entry['iou']:.3f}, {cpu:.1f} s", file=sys.stderr)
+
+
+def keep(folder: Path, row: str, entry: dict) -> None:
+    """Append one line to the row's file."""
     with (folder / f"{row}.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(entry) + "\n")
-    print(f"{row} {case.name}: {entry['error']:.2f} degrees, IoU {entry['iou']:.3f}, {cpu:.1f} s", file=sys.stderr)
 
 
 def write_sheet(folder: Path, row: str, case, found, entry: dict) -> None:
@@ -111,12 +123,7 @@ def write_sheet(folder: Path, row: str, case, found, entry: dict) -> None:
     colour[..., 2] += 0.8 * (-gap[..., 0]).clip(0, 1)
     title = f"{row} {case.name}: {entry['error']:.2f} degrees, IoU {entry['iou']:.3f}"
     sheet = contact_sheet([film, render, colour.clip(0, 1)], labels=[title, "registered", "outlines: clip only red"])
-    save_png(sheet, folder / f"{row}_{seed_name(case.name)}.png")
-
-
-def seed_name(name: str) -> str:
-    """A case's name as part of a file name."""
-    return name.replace("-", "_")
+    save_png(sheet, folder / f"{row}_{case.name}.png")
 
 
 def line(title: str, rows: list[dict]) -> str:

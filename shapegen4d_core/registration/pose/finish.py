@@ -20,7 +20,7 @@ _SHADING_SIDE = 96
 _JUDGE_SIDE = 96
 _CONTENDERS, _CLOSE = 3, (1.25, 0.02)  # rivals this close to the best (factor, sum) get the first fit too
 _TURN_LIMIT = 15.0  # degrees the last fit may turn the object
-_TOLERANCE = 1e-3  # by which the cost may grow
+_TOLERANCE = 1e-3  # by which the cost may grow and the overlap shrink
 FINISH_STEPS = len(_PYRAMID) + 2
 _PLACE = (3, 4, 5)
 
@@ -111,7 +111,7 @@ def _accepted(
 
 
 def _not_worse(before: dict[str, float], after: dict[str, float]) -> bool:
-    return after["total"] <= before["total"] + _TOLERANCE and after["outline"] <= before["outline"] + 5 * _TOLERANCE
+    return after["total"] <= before["total"] + _TOLERANCE and after["iou"] >= before["iou"] - _TOLERANCE
 
 
 def _turn(first: Tensor, second: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -39,3 +39,10 @@ def known(golden):
     pictures = lit(data["camera_normals_int8"] / 127.0, data["alpha"] / 255.0)
     rotation = torch.from_numpy(data["truth.R"] @ TO_Y_UP.T)
     return Known(meshes, Clip(pictures.clamp(0, 1), 8.0, "reference"), rotation, torch.from_numpy(data["truth.t"]))
+
+
+@pytest.fixture(scope="session")
+def brief(known):
+    """Its first two frames, for tests of many searches."""
+    meshes = replace(known.meshes, vertices=known.meshes.vertices[:2], faces=known.meshes.faces[:2])
+    return replace(known, meshes=meshes, clip=replace(known.clip, frames=known.clip.frames[:2]))

@@ -17,7 +17,7 @@ def eye_error(rotation, translation, known):
     return float((eyes[0] - eyes[1]).norm())
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1])
 def test_outlines_alone_bring_a_start_nearby_home(known, seed):
     scene = build_scene(known.meshes, known.clip, 40.0, 4000)
     truth = pose_of(known.rotation, known.translation, scene.pivot)[None]
@@ -34,7 +34,7 @@ def test_outlines_alone_bring_a_start_nearby_home(known, seed):
 
 
 def test_the_search_needs_no_start(known):
-    found = register_pose(known.meshes, known.clip, PoseSettings())
+    found = register_pose(known.meshes, known.clip, PoseSettings(views=128, rivals=3, particles=4, moves=1))
     assert float(angle_between(torch.from_numpy(found.rotation), known.rotation)) <= 0.5
     assert eye_error(torch.from_numpy(found.rotation), torch.from_numpy(found.translation), known) <= 0.01
     assert found.iou.min() > 0.97

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 
-from shapegen4d_core.registration.pose import PoseSettings, published, register_pose
+from shapegen4d_core.registration.pose import PoseSettings, field_of_view, published, register_pose
 from shapegen4d_core.registration.pose.poses import angle_between
 from shapegen4d_core.registration.pose.scene import build_scene
 
 
-def test_the_lens_is_found_from_a_wrong_one(known):
-    settings = PoseSettings(fov_degrees=58.0, search_fov=True, views=96, rivals=2, moves=0)
-    result = register_pose(known.meshes, known.clip, settings)
-    assert result.camera.fov_degrees == pytest.approx(40.0, abs=4)
+def test_the_lens_is_found_from_a_wrong_one(brief, monkeypatch):
+    monkeypatch.setattr(field_of_view, "_SIDE", 96)  # quicker, and less exact
+    settings = PoseSettings(fov_degrees=58.0, search_fov=True, views=64, rivals=1, moves=0)
+    result = register_pose(brief.meshes, brief.clip, settings)
+    assert result.camera.fov_degrees == pytest.approx(40.0, abs=5)
     assert result.report["stages"]["field of view"]["fov_degrees"] == result.camera.fov_degrees
-    assert float(angle_between(torch.from_numpy(result.rotation), known.rotation)) < 1.5
+    assert float(angle_between(torch.from_numpy(result.rotation), brief.rotation)) < 2
 
 
 def test_published_cameras_have_the_published_ranges():
@@ -37,15 +36,14 @@ def test_camera_rows_and_pose_rows_agree(known):
     torch.testing.assert_close(again, poses[ahead], atol=1e-8, rtol=1e-8)
 
 
-def test_the_published_counts_run(known, monkeypatch):
+def test_the_published_counts_run(brief, monkeypatch):
     """With the counts made small; frame 1 alone decides."""
-    counts = (("CAMERAS", 400), ("KEPT", 40), ("MOVES", 8), ("GRADIENT_STEPS", 20))
+    counts = (("CAMERAS", 300), ("KEPT", 30), ("MOVES", 6), ("GRADIENT_STEPS", 40))
     for name, value in counts:
         monkeypatch.setattr(published, name, value)
     steps = []
-    meshes = replace(known.meshes, vertices=known.meshes.vertices[:2], faces=known.meshes.faces[:2])
-    clip = replace(known.clip, frames=known.clip.frames[:2])
-    result = register_pose(meshes, clip, PoseSettings(preset="faithful"), progress=lambda *step: steps.append(step[0]))
+    settings = PoseSettings(preset="faithful")
+    result = register_pose(brief.meshes, brief.clip, settings, progress=lambda *step: steps.append(step[0]))
     assert list(result.report["stages"]) == ["candidates", "swarm", "refine", "result"]
     assert result.report["stages"]["swarm"]["after"] <= result.report["stages"]["swarm"]["before"]
-    assert steps == sorted(steps) and result.iou[0] > 0.4
+    assert steps == sorted(steps) and result.iou[0] > 0.3

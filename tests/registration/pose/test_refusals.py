@@ -15,8 +15,9 @@ EMPTY = (np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32))
 
 
 def refusal(meshes, clip):
+    quick = PoseSettings(views=16, rivals=1, moves=0, settle=False, refine=False, appearance=False)
     with pytest.raises(InputError) as caught:
-        register_pose(meshes, clip)
+        register_pose(meshes, clip, quick)
     message = str(caught.value)
     assert message.endswith(".") and message.count(". ") == 0
     return message

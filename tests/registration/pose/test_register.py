@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 
@@ -15,79 +16,81 @@ from shapegen4d_core.registration.pose.poses import angle_between
 from shapegen4d_core.registration.pose.result import outline_overlap
 from shapegen4d_core.sequence import Clip
 
-QUICK = {"views": 96, "rivals": 3, "particles": 4, "moves": 1}
+QUICK = {"views": 64, "rivals": 2, "particles": 3, "moves": 1}
 
 
 @pytest.fixture(scope="module")
-def pair(known):
-    """Two frames of the scene, which is enough and quicker."""
-    meshes = replace(known.meshes, vertices=known.meshes.vertices[:2], faces=known.meshes.faces[:2])
-    return replace(known, meshes=meshes, clip=replace(known.clip, frames=known.clip.frames[:2]))
+def seen():
+    """Progress (step, total) and the processor time at all checks of the run below."""
+    return {"progress": [], "checks": []}
 
 
 @pytest.fixture(scope="module")
-def found(pair):
-    return register_pose(pair.meshes, pair.clip, PoseSettings(**QUICK))
+def found(brief, seen):
+    return register_pose(
+        brief.meshes,
+        brief.clip,
+        PoseSettings(**QUICK),
+        progress=lambda *step: seen["progress"].append(step[:2]),
+        check=lambda: seen["checks"].append(time.process_time()),
+    )
 
 
 def error(result, known):
     return float(angle_between(torch.from_numpy(result.rotation), known.rotation))
 
 
-def test_meshes_lie_on_the_clip(found, pair):
-    assert error(found, pair) < 1 and found.iou.shape == (2,) and found.iou.min() > 0.96
-    again = outline_overlap(found.meshes, found.camera, pair.clip)
+def test_meshes_lie_on_the_clip(found, brief):
+    assert error(found, brief) < 1 and found.iou.shape == (2,) and found.iou.min() > 0.96
+    again = outline_overlap(found.meshes, found.camera, brief.clip)
     np.testing.assert_array_equal(found.iou, again)
 
 
-def test_meshes_stand_before_a_camera_on_the_z_axis(found, pair):
+def test_meshes_stand_before_a_camera_on_the_z_axis(found, brief):
     camera = found.camera
     assert (camera.yaw_degrees, camera.pitch_degrees, camera.look_at) == (0.0, 0.0, (0.0, 0.0, 0.0))
     assert (camera.width, camera.height) == (96, 96)
-    centre = found.rotation @ pair.meshes.bounds().astype(float).mean(axis=0) + found.translation
+    centre = found.rotation @ brief.meshes.bounds().astype(float).mean(axis=0) + found.translation
     assert camera.radius == pytest.approx(centre[2], rel=1e-6)
-    in_camera = pair.meshes.vertices[1] @ found.rotation.T + found.translation
+    in_camera = brief.meshes.vertices[1] @ found.rotation.T + found.translation
     expected = in_camera * (1, -1, -1) + (0, 0, camera.radius)
     np.testing.assert_allclose(found.meshes.vertices[1], expected, atol=1e-5)
 
 
-def test_or_the_camera_moves_and_the_meshes_stay(found, pair):
-    other = register_pose(pair.meshes, pair.clip, PoseSettings(placement="camera", **QUICK))
-    assert other.meshes is pair.meshes
+def test_or_the_camera_moves_and_the_meshes_stay(found, brief):
+    """The same seed gives the same pose, so the two differ in nothing else."""
+    other = register_pose(brief.meshes, brief.clip, PoseSettings(placement="camera", **QUICK))
+    assert other.meshes is brief.meshes
     np.testing.assert_array_equal(other.rotation, found.rotation)
     assert np.abs(other.iou - found.iou).max() < 0.01
 
 
-def test_roll_turns_meshes_about_the_view_axis_only(pair):
-    frames = torch.rot90(pair.clip.frames, 1, (1, 2)).contiguous()
-    clip = replace(pair.clip, frames=frames)
-    result = register_pose(pair.meshes, clip, PoseSettings(placement="camera", roll=True, **QUICK))
+def test_roll_turns_meshes_about_the_view_axis_only(brief):
+    frames = torch.rot90(brief.clip.frames, 1, (1, 2)).contiguous()
+    clip = replace(brief.clip, frames=frames)
+    settings = PoseSettings(placement="camera", roll=True, views=48, rivals=2, moves=0)
+    result = register_pose(brief.meshes, clip, settings)
     assert result.iou.min() > 0.96
-    before, after = (np.linalg.norm(x.vertices[0] - x.vertices[0][0], axis=1) for x in (pair.meshes, result.meshes))
+    before, after = (np.linalg.norm(x.vertices[0] - x.vertices[0][0], axis=1) for x in (brief.meshes, result.meshes))
     np.testing.assert_allclose(before, after, atol=1e-5)
-    fixed = register_pose(pair.meshes, clip, PoseSettings(**QUICK))
-    assert fixed.iou.mean() < result.iou.mean()
+    turned = result.rotation @ brief.rotation.numpy().T  # the picture was turned by a quarter
+    np.testing.assert_allclose(turned, [[0, 1, 0], [-1, 0, 0], [0, 0, 1]], atol=0.03)
 
 
-def test_a_crop_of_a_plate_gives_the_plates_camera(found, pair):
+def test_a_crop_of_a_plate_gives_the_plates_camera(brief):
     """The same picture as a window of a larger plate: the same meshes, seen by a camera with a wider view."""
-    small = pair.clip.frames
-    wide = torch.zeros(2, 144, 192, 4)
+    small = brief.clip.frames[:1]
+    meshes = replace(brief.meshes, vertices=brief.meshes.vertices[:1], faces=brief.meshes.faces[:1])
+    wide = torch.zeros(1, 144, 192, 4)
     wide[:, 20:116, 40:136] = small
     plate = Clip(wide, 8.0)
     crop = Clip(small, 8.0, crop=(40.0, 20.0, 96.0), source_size=(144, 192))
     fov = float(np.degrees(2 * np.arctan(np.tan(np.radians(20)) * 1.5)))
-    results = [register_pose(pair.meshes, clip, PoseSettings(fov_degrees=fov, **QUICK)) for clip in (plate, crop)]
+    results = [register_pose(meshes, clip, PoseSettings(fov_degrees=fov, **QUICK)) for clip in (plate, crop)]
     for result in results:
         assert (result.camera.width, result.camera.height) == (192, 144)
         assert result.iou.min() > 0.95
     np.testing.assert_allclose(results[0].rotation, results[1].rotation, atol=2e-3)
-
-
-def test_the_same_seed_gives_the_same_pose(found, pair):
-    again = register_pose(pair.meshes, pair.clip, PoseSettings(**QUICK))
-    np.testing.assert_array_equal(found.rotation, again.rotation)
-    np.testing.assert_array_equal(found.translation, again.translation)
 
 
 def test_frames_without_object_or_mesh_are_left_out(known):
@@ -102,29 +105,26 @@ def test_frames_without_object_or_mesh_are_left_out(known):
     assert result.iou[0] > 0.96 and result.iou[1] == 0 and result.iou[2] == 0
 
 
-def test_every_stage_reports_and_progress_grows_to_its_end(pair):
-    seen = []
-    result = register_pose(pair.meshes, pair.clip, PoseSettings(**QUICK), progress=lambda *step: seen.append(step[:2]))
-    steps, totals = zip(*seen)
+def test_every_stage_reports_and_progress_grows_to_its_end(found, seen):
+    steps, totals = zip(*seen["progress"])
     assert len(set(totals)) == 1 and list(steps) == sorted(steps) and steps[-1] == totals[0]
-    assert list(result.report["stages"]) == ["candidates", "settle", "rank", "swarm", "refine", "result"]
-    last = result.report["stages"]["refine"]
+    assert list(found.report["stages"]) == ["candidates", "settle", "rank", "swarm", "refine", "result"]
+    last = found.report["stages"]["refine"]
     assert last["after"]["total"] <= last["before"]["total"] + 1e-3
+    json.dumps(found.report)
 
 
-def test_stages_can_be_left_out(pair):
+def test_stages_can_be_left_out(brief):
     settings = PoseSettings(views=96, rivals=3, moves=0, refine=False, appearance=False, settle=False)
-    result = register_pose(pair.meshes, pair.clip, settings)
+    result = register_pose(brief.meshes, brief.clip, settings)
     assert list(result.report["stages"]) == ["candidates", "rank", "result"]
-    assert error(result, pair) < 20
+    assert error(result, brief) < 20
 
 
-def test_a_cancel_takes_effect_at_once_in_every_stage(pair):
-    calls = []
-    register_pose(pair.meshes, pair.clip, PoseSettings(**QUICK), check=lambda: calls.append(time.perf_counter()))
-    gaps = np.diff(calls)
-    assert len(calls) > 100 and np.sort(gaps)[-2] < 1.0
-    for number in (3, len(calls) // 2, len(calls) - 1):
+def test_a_cancel_takes_effect_at_once_in_every_stage(brief, found, seen):
+    gaps = np.diff(seen["checks"])
+    assert len(gaps) > 100 and np.median(gaps) < 0.1 and np.sort(gaps)[-3] < 1.0
+    for number in (3, len(gaps) // 3):
         left = iter(range(number))
 
         def check(left=left):
@@ -132,4 +132,4 @@ def test_a_cancel_takes_effect_at_once_in_every_stage(pair):
                 raise Cancelled
 
         with pytest.raises(Cancelled):
-            register_pose(pair.meshes, pair.clip, PoseSettings(**QUICK), check=check)
+            register_pose(brief.meshes, brief.clip, PoseSettings(**QUICK), check=check)
