@@ -146,6 +146,19 @@ def test_pixels_at_an_outline_are_left_out_unless_few_remain(creature):
     assert report.scale == pytest.approx(0.5)
 
 
+def test_confidence_decides_between_two_worlds(creature):
+    """Of most pixels, of little confidence, one scale would follow; of the few trusted ones another."""
+    maps, *_ = simulate(creature, 0, distortion=0.0, noise=0.0)
+    trusted = torch.arange(SIZE) % 5 < 2
+    confidence = torch.where(trusted, 10.0, 1.0).expand(8, SIZE, SIZE)
+    points = torch.randn(7, SIZE, SIZE, 3)
+    seen = torch.where(trusted[:, None], 2 * points, 4 * points.roll(1, -1))
+    maps |= {"view_points": points, "points": torch.cat([maps["points"][:1], seen]), "confidence": confidence}
+    assert pose_from_point_maps(**maps)[2].scale == pytest.approx(0.5, rel=1e-3)
+    plain = pose_from_point_maps(**{**maps, "confidence": torch.ones(8, SIZE, SIZE)})[2]
+    assert plain.scale == pytest.approx(0.25, rel=1e-3)
+
+
 def test_bad_maps_are_refused(creature):
     maps, *_ = simulate(creature, 3)
     with pytest.raises(InputError, match="film's picture shows 0 pixels"):
