@@ -45,7 +45,7 @@ def bending():
     body = union([((0, -0.5, 0), 0.3), ((0, -0.2, 0), 0.3), ((0, 0.1, 0), 0.27), ((0, 0.4, 0), 0.25),
                   ((0, 0.1, 0.35), 0.15), ((-0.25, 0.5, 0.0), 0.13)])  # fmt: skip
 
-    def make(count: int = 4, resolution: int = 40, step: float = 0.12) -> Moving:
+    def make(count: int = 4, resolution: int = 32, step: float = 0.12) -> Moving:
         def warp(points: np.ndarray, t: int, sign: float) -> np.ndarray:
             moved = points.copy()
             moved[:, 0] += sign * step * t * (points[:, 1] + 0.6) ** 2
@@ -65,7 +65,7 @@ def merging():
     """Two balls that touch first in frame 3."""
     gaps = (0.4, 0.3, 0.2, -0.1, -0.2, -0.2)
     meshes = [
-        mesh_of(union([((-0.35 - gap / 2, 0, 0), 0.35), ((0.35 + gap / 2, 0, 0), 0.35)]), 40, shift=0.2 * t)
+        mesh_of(union([((-0.35 - gap / 2, 0, 0), 0.35), ((0.35 + gap / 2, 0, 0), 0.35)]), 32, shift=0.2 * t)
         for t, gap in enumerate(gaps)
     ]
     return sequence(meshes)

@@ -9,11 +9,19 @@ import pytest
 
 from shapegen4d_core.errors import Cancelled, InputError
 from shapegen4d_core.geometry.mesh import area_vectors, vertex_normals
-from shapegen4d_core.registration.tracking import TrackSettings, track_topology
+from shapegen4d_core.registration.tracking import TrackSettings, report, track_topology
 from shapegen4d_core.sequence import MeshSequence
-from tests.registration.tracking.conftest import sequence
+from tests.registration.tracking.conftest import mesh_of, sequence, union
 
-QUICK = TrackSettings(faces=1500, iterations=12, coarse_iterations=8, nodes=80, samples=1500)
+QUICK = TrackSettings(faces=1200, iterations=10, coarse_iterations=6, nodes=60, samples=1500)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_points():
+    """Reports from fewer points: their floor is higher, nothing else changes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "POINTS", 3000)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +34,7 @@ def test_one_topology_and_the_true_motion(tracked):
     moving, result = tracked
     meshes = result.meshes
     assert meshes.fixed_topology and result.segments == ((0, 4),) and meshes.frame_count == 4
-    assert len(meshes.faces[0]) <= 1500 < len(moving.meshes.faces[0])
+    assert len(meshes.faces[0]) <= 1200 < len(moving.meshes.faces[0])
     start = meshes.vertices[0].astype(float)
     for t in range(1, 4):
         truth = moving.carried(start, t)
@@ -43,27 +51,30 @@ def test_normals_are_those_of_the_result(tracked):
 
 
 def test_report(tracked):
-    report = tracked[1].report
-    assert [row.frame for row in report.frames] == [0, 1, 2, 3] and report.anchors == (0,)
-    assert report.faces[0] <= 1500 < report.source_faces[0] == len(tracked[0].meshes.faces[0])
-    for row in report.frames[1:]:
-        assert row.before > 1.3 * row.after and row.ratio < 1.5 and row.flipped <= 0.002
+    said = tracked[1].report
+    assert [row.frame for row in said.frames] == [0, 1, 2, 3] and said.anchors == (0,)
+    assert said.faces[0] <= 1200 < said.source_faces[0] == len(tracked[0].meshes.faces[0])
+    for row in said.frames[1:]:
+        assert row.before > 1.1 * row.after and row.ratio < 1.5 and row.flipped <= 0.002
         assert row.unmatched < 0.02 and row.strain > 0.01 and not row.change
-    assert report.frames[0].strain == 0 and report.hints() == []
-    assert len(report.table()) == 5
+    assert said.frames[0].strain == 0 and said.hints() == []
+    assert len(said.table()) == 5
 
 
-def test_same_seed_same_result(tracked, bending):
-    again = track_topology(bending(4).meshes, QUICK)
-    for first, second in zip(tracked[1].meshes.vertices, again.meshes.vertices):
+def test_same_seed_same_result(bending):
+    again = track_topology(bending(2).meshes, QUICK).meshes
+    once = track_topology(bending(2).meshes, QUICK).meshes
+    for first, second in zip(once.vertices, again.vertices):
         np.testing.assert_array_equal(first, second)
+    other = track_topology(bending(2).meshes, TrackSettings(**{**QUICK.to_dict(), "seed": 1})).meshes
+    assert 0 < np.abs(other.vertices[1] - again.vertices[1]).max() < 0.1
 
 
 def test_lengths_and_place_of_the_input_are_kept(bending):
-    meshes = bending(4).meshes
+    meshes = bending(2).meshes
     moved = sequence([(100 * vertices + 7, faces) for vertices, faces in zip(meshes.vertices, meshes.faces)])
-    start, *_, end = ((vertices - 7) / 100.0 for vertices in track_topology(moved, QUICK).meshes.vertices)
-    assert np.linalg.norm(end - bending(4).carried(start, 3), axis=1).mean() < 0.05
+    start, end = ((vertices - 7) / 100.0 for vertices in track_topology(moved, QUICK).meshes.vertices)
+    assert np.linalg.norm(end - bending(2).carried(start, 1), axis=1).mean() < 0.02
 
 
 def test_anchor_in_the_middle(bending):
@@ -91,6 +102,17 @@ def test_a_change_can_be_forced_or_refused(merging):
     assert [row.frame for row in forced.report.frames if row.change] == [3]
     with pytest.raises(InputError, match="changes at frame 3 .parts 2 to 1.*on_change"):
         track_topology(merging, TrackSettings(on_change="error"))
+
+
+def test_a_mesh_that_loses_the_surface_begins_anew(bending):
+    """A cross appears: no part, loop or hollow more, yet no motion leads there."""
+    first = bending(2).meshes
+    balls = [((x, 0, 0), 0.2) for x in (-0.8, -0.4, 0, 0.4, 0.8)] + [((0, 0, z), 0.2) for z in (-0.8, -0.4, 0.4, 0.8)]
+    frames = [*zip(first.vertices, first.faces), mesh_of(union(balls), 32)]
+    result = track_topology(sequence(frames), QUICK)
+    assert result.segments == ((0, 2), (2, 3)) and "without a partner" in result.report.frames[2].change
+    with pytest.raises(InputError, match="changes at frame 1"):
+        track_topology(sequence(frames[1:]), TrackSettings(**{**QUICK.to_dict(), "on_change": "error"}))
 
 
 def test_refusals(bending):
@@ -140,7 +162,7 @@ def test_progress_rises_to_its_end_and_cancelling_works_within_a_second(bending)
     calls = []
 
     def check():
-        calls.append(time.perf_counter())
+        calls.append(time.process_time())  # other programs may slow the clock on the wall
         if len(calls) > 15:
             raise Cancelled
 
