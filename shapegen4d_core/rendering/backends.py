@@ -1,8 +1,9 @@
-"""Which rasteriser draws: torch's own, Warp's or pytorch3d's. All find the same face in every pixel.
+"""Which rasteriser draws: torch's own, Warp's or pytorch3d's. All show the same face in a pixel.
 
 "auto" takes Warp when it is installed and works on the device of the vertices, and torch otherwise. Warp draws
-float32 on the CPU and on CUDA; pytorch3d leaves pixels empty whose centre lies exactly on an outline, is slow without
-a GPU, and only draws when it is asked for by name.
+float32 on the CPU and on CUDA, rounding as torch does, so no pixel differs. pytorch3d has arithmetic of its own: a
+pixel whose centre lies on an edge within rounding may show the neighbouring face, and one on an outline stays empty.
+It is slow without a GPU, and only draws when it is asked for by name.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which face each pixel shows, in one view or in many at once. No gradients; see ``differentiable``.
 
-The rasterisers behind it find the same face in every pixel (``raster`` has the arithmetic they share); barycentric
+The rasterisers behind it show the same face in a pixel (see ``backends``; ``raster`` has the arithmetic); barycentric
 coordinates and depth are always computed from that face in torch.
 """
 
