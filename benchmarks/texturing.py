@@ -136,7 +136,7 @@ def _rows_of(bare: MeshSequence, given: MeshSequence, cut: MeshSequence) -> np.n
     return rows
 
 
-def table(asset: Asset, side: int, size: int, misfit: float, sheets: Path | None) -> None:
+def table(asset: Asset, side: int, size: int, misfit: float, sheets: Path | None, only: list[str]) -> None:
     """One line per way of texturing."""
     truth = {angle: filmed(asset.truth, camera_at(asset.yaw + angle, side)) for angle in VIEWS}
     base = TextureSettings(size=size)
@@ -152,6 +152,8 @@ def table(asset: Asset, side: int, size: int, misfit: float, sheets: Path | None
     print(f"{asset.name}: {len(truth[0.0])} frames of {side} px, texture {size}{moved}")
     print(f"{'':18}" + "".join(f"{angle:+8.0f}" for angle in VIEWS) + "    seen  mirrored  CPU s")
     for name, settings in ways.items():
+        if only and name not in only:
+            continue
         result, found, seconds = measure(asset, settings, truth, side, misfit)
         values = "".join(f"{psnr(found[angle], truth[angle]):8.2f}" for angle in VIEWS)
         shares = result.report.shares
@@ -204,14 +206,15 @@ def main() -> None:
     parser.add_argument("--misfit", type=float, default=2.0, help="pixels by which the third table moves meshes")
     parser.add_argument("--sizes", type=int, nargs="*", help="measure time and memory at these sizes instead")
     parser.add_argument("--sheets", type=Path, help="folder for contact sheets and pages")
+    parser.add_argument("--only", nargs="*", default=[], help="lines of the table, such as 'all frames'; default all")
     options = parser.parse_args()
     assets = [panda(options.frames), twister(options.frames)]
     if options.sizes:
         costs(assets[0], options.side, options.sizes)
         return
     for asset in assets:
-        table(asset, options.side, options.size, 0.0, options.sheets)
-    table(assets[1], options.side, options.size, options.misfit, None)
+        table(asset, options.side, options.size, 0.0, options.sheets, options.only)
+    table(assets[1], options.side, options.size, options.misfit, None, options.only)
 
 
 if __name__ == "__main__":

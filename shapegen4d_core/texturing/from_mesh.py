@@ -27,7 +27,7 @@ from .texels import Texels, surface_texels
 
 _POINTS, _ROUGH_POINTS = 2000, 400  # per cloud in alignment
 _POLISHED_POINTS, _POLISHES, _TRIMMED = 1000, 15, 0.9
-_KEPT_TURNS = 3
+_KEPT_TURNS = 2
 _FACING = 0.2  # cosine between normals from which a colour is taken over
 _ONE_SIDED = 0.6  # part of the points that must find a surface near, or the source is said not to fit
 

@@ -18,13 +18,13 @@ from .nearest_surface import Nearest, NearestSurface
 from .surface import Surface
 
 _FRAMES = 24  # frames compared with each other
-_POINTS = 400  # points per comparison
+_POINTS = 300  # points per comparison
 _CERTAIN = 0.25  # distance, in units of the largest accepted, below which x = 0 has no rivals
 _MUCH_BETTER = 0.5  # share of its distance that a rival must stay under
 _DIRECTIONS = 160  # planes tried, 11 degrees apart
 _DISTINCT, _KEPT, _FITTED = 0.95, 8, 3  # the best that differ are looked at more closely, the best of those fitted
 _LESS = 0.9  # how much better another pair of frames has to be than one found before
-_TILT, _SHIFT, _TRIES = 0.15, 0.02, 80  # first steps (radians, half boxes) and evaluations of a fit
+_TILT, _SHIFT, _TRIES = 0.15, 0.02, 60  # first steps (radians, half boxes) and evaluations of a fit
 _FACING = 0.3  # cosine between mirrored normal and normal from which two points can be partners
 
 

@@ -128,9 +128,13 @@ def _run(
 
 def _start(source: Path, target: Path) -> subprocess.Popen:
     command = [sys.executable, str(Path(__file__).with_name("unwrap_worker.py")), str(source), str(target)]
-    hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)
     return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, creationflags=hidden
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
     )
 
 

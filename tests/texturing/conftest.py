@@ -17,7 +17,7 @@ from shapegen4d_core.texturing.page import page_bytes, paint_page
 from shapegen4d_core.texturing.texels import surface_texels
 from shapegen4d_core.texturing.unwrap import unwrap
 
-SIDE, FRAMES = 96, 3
+SIDE = 64
 
 
 def paint(points):
@@ -33,10 +33,10 @@ def symmetric_paint(points):
 
 def ball():
     """Vertices [V,3] and faces [F,3] of a ball with a nose towards +z, symmetric in x."""
-    mesh = trimesh.creation.icosphere(subdivisions=3)
+    mesh = trimesh.creation.icosphere(subdivisions=2)
     points = mesh.vertices * [0.6, 0.7, 0.7]
-    nose = np.exp(-8 * (mesh.vertices[:, 0] ** 2 + (mesh.vertices[:, 1] - 0.3) ** 2)) * (points[:, 2] > 0)
-    return (points + np.outer(0.25 * nose, [0, 0, 1])).astype(np.float32), mesh.faces.astype(np.int32)
+    nose = np.exp(-5 * (mesh.vertices[:, 0] ** 2 + (mesh.vertices[:, 1] - 0.3) ** 2)) * (points[:, 2] > 0)
+    return (points + np.outer(0.35 * nose, [0, 0, 1])).astype(np.float32), mesh.faces.astype(np.int32)
 
 
 def painted(vertices, faces, colour):

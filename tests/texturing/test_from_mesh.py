@@ -160,5 +160,5 @@ def test_cancel(turning, source):
 def test_stage_helper_films_what_it_paints():
     """The tests rest on pictures in which the paint is right way up."""
     made = stage(turns=(0.0,))
-    middle = made.clip.frames[0, 40:56, 40:56, :3].mean(dim=(0, 1)).numpy()
-    assert np.abs(middle - paint(np.array([[0.0, 0.05, 0.8]]))[0]).max() < 0.12
+    middle = made.clip.frames[0, 28:36, 28:36, :3].mean(dim=(0, 1)).numpy()
+    assert np.abs(middle - paint(np.array([[0.0, 0.16, 0.95]]))[0]).max() < 0.06

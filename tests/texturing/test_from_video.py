@@ -57,7 +57,7 @@ def test_texels_hold_the_painted_colours(turning, made):
     points = texels.mix(made.meshes.vertices[0], made.meshes.faces[0])
     sure = (made.confidence.reshape(-1)[texels.pixel] > 0.3) & texels.inside
     found = made.meshes.texture.reshape(-1, 3)[texels.pixel[sure]] / 255
-    assert sure.mean() > 0.2
+    assert sure.mean() > 0.15
     assert np.abs(found - paint(points[sure])).mean() < 0.012
 
 
@@ -120,7 +120,7 @@ def test_a_frame_that_does_not_fit_loses(turning):
 
 def test_detail_passes_sharpen():
     """With stripes a few pixels wide."""
-    fine = stage(lambda points: 0.5 + 0.4 * np.sin(60 * points), turns=(0.0,))
+    fine = stage(lambda points: 0.5 + 0.4 * np.sin(40 * points), turns=(0.0,))
     scores = [
         away(fine, texture_from_video(fine.bare, fine.clip, fine.camera, replace(SMALL, refine_passes=n)), 0)
         for n in (0, 3)
@@ -147,8 +147,8 @@ def test_same_result_without_kept_samples(turning, made):
 
 
 def test_cropped_clips_lie_where_their_window_lies(turning, made):
-    crop = turning.clip.frames[:, 8:88, 4:84].clone()
-    clip = Clip(crop, 8.0, crop=(4.0, 8.0, 80.0), source_size=(96, 96))
+    crop = turning.clip.frames[:, 6:58, 3:55].clone()
+    clip = Clip(crop, 8.0, crop=(3.0, 6.0, 52.0), source_size=(64, 64))
     found = texture_from_video(turning.bare, clip, turning.camera, SMALL)
     assert away(turning, found, 0) > 36
 

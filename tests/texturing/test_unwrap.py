@@ -38,8 +38,8 @@ def test_no_two_faces_share_texels():
     corners = cut.uv[cut.faces].astype(np.float64)
     across, along = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     drawn = np.abs(across[:, 0] * along[:, 1] - across[:, 1] * along[:, 0]).sum() / 2
-    texels = surface_texels(cut.faces, cut.uv, 1024)
-    assert texels.inside.sum() / 1024**2 == pytest.approx(drawn, rel=0.01)
+    texels = surface_texels(cut.faces, cut.uv, 512)
+    assert texels.inside.sum() / 512**2 == pytest.approx(drawn, rel=0.02)
 
 
 def test_charts_keep_their_distance():
