@@ -47,7 +47,7 @@ def _gradient(
 ) -> np.ndarray:
     """The gradient [V,3] of half the sum of squares that Gauss-Newton lowers, for the pairs found now."""
     samples = template.samples(vertices)
-    pairs = closest_pairs(samples, template.sample_normals(vertices), target)
+    pairs = closest_pairs(samples, template.sample_normals(vertices), target, template.part)
     gap = samples[pairs.row] - pairs.point
     along = (gap * pairs.normal).sum(axis=1, keepdims=True) * pairs.normal
     pull = pairs.weight[:, None] * (plane * along + (1 - plane) * gap)

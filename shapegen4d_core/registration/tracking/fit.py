@@ -13,6 +13,7 @@ from ...progress import Check, Progress, tick
 from .descent import descend
 from .elastic import Stepper
 from .graph import Graph, GraphBody
+from .parts import match_parts
 from .settings import TrackSettings
 from .surface import Target, Template, closest_pairs
 
@@ -75,14 +76,18 @@ class Fitter:
         self, start: np.ndarray, target: Target, progress: Progress | None = None, check: Check | None = None
     ) -> np.ndarray:
         """Vertices float64 [V,3] of the template on the target, from vertices ``start`` [V,3]."""
-        vertices = similar(start, self.template, target)
+        matched = match_parts(start, self.template, target)
+        if matched is None:
+            vertices, rest = similar(start, self.template, target), self.template.rest
+        else:
+            vertices, rest, target = matched.vertices, matched.rest, matched.target
         tick(progress, check, 1, self.steps)
         if self.settings.coarse_iterations:
             vertices = self._coarse(vertices, target, progress, check)
         if self.settings.solver == "large-steps":
             return descend(vertices, self.template, target, self.settings, check)
         memory = self.settings.memory
-        body = MeshBody(self.template, (self.template.rest, memory), (start, 1 - memory))
+        body = MeshBody(self.template, (rest, memory), (vertices if matched else start, 1 - memory))
         return self._fine(body, vertices, target, progress, check)
 
     def _coarse(
@@ -109,7 +114,8 @@ class Fitter:
         return vertices
 
     def _pairs(self, vertices: np.ndarray, target: Target):
-        return closest_pairs(self.template.samples(vertices), self.template.sample_normals(vertices), target)
+        template = self.template
+        return closest_pairs(template.samples(vertices), template.sample_normals(vertices), target, template.part)
 
 
 def schedule(ends: tuple[float, float], count: int) -> np.ndarray:

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from shapegen4d_core.geometry.distances import chamfer_distance
-from shapegen4d_core.geometry.mesh import area_vectors
+from shapegen4d_core.geometry.mesh import area_vectors, drop_unused_vertices
 from shapegen4d_core.geometry.surface_points import sample_surface
 from shapegen4d_core.registration.tracking.elastic import Stepper
 from shapegen4d_core.registration.tracking.fit import Fitter, MeshBody, similar
 from shapegen4d_core.registration.tracking.graph import Graph, GraphBody
+from shapegen4d_core.registration.tracking.parts import match_parts
 from shapegen4d_core.registration.tracking.settings import TrackSettings
 from shapegen4d_core.registration.tracking.surface import Pairs, Target, Template, closest_pairs
 from tests.registration.tracking.conftest import mesh_of, union
@@ -133,3 +134,19 @@ def test_pairs_ignore_the_other_side_of_a_thin_sheet(body):
     assert counted.all() and np.abs(pairs.distance - 0.04).max() < 1e-6
     careless = closest_pairs(points, normals, Target(points + 0.04 * up, normals, 0.0, len(points)))
     assert (careless.weight == 0).mean() > 0.2
+
+
+def test_parts_keep_their_skins_when_one_takes_the_place_of_another():
+    """The left ball comes nearer to the right one's old place than the right one's new place is, and grows."""
+    vertices, faces = mesh_of(union([((-0.6, 0, 0), 0.2), ((0.25, 0, 0), 0.22)]), 32)
+    goal, goal_faces = mesh_of(union([((-0.05, 0, 0), 0.3), ((0.75, 0, 0), 0.22)]), 32, shift=0.4)
+    settings = TrackSettings(samples=1500, iterations=8, coarse_iterations=4, nodes=40)
+    fitter = Fitter(Template(vertices, faces, settings.samples, 0), settings)
+    found = fitter.fit(vertices, fitter.target(goal, goal_faces, 1))
+    left = vertices[:, 0] < -0.2
+    grown = (vertices[left] + (0.6, 0, 0)) * 1.5 - (0.05, 0, 0)
+    assert np.linalg.norm(found[left] - grown, axis=1).mean() < 0.03
+    assert np.linalg.norm(found[~left] - (vertices[~left] + (0.5, 0, 0)), axis=1).mean() < 0.02
+    alone = match_parts(vertices[left], Template(*drop_unused_vertices(vertices, faces[left[faces[:, 0]]]), 500, 0),
+                        fitter.target(goal, goal_faces, 1))  # fmt: skip
+    assert alone is None
