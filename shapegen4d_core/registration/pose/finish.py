@@ -28,10 +28,11 @@ _PLACE = (3, 4, 5)
 def finished(scene: Scene, poses: Tensor, judge: Judge, settings: PoseSettings, stages: Stages) -> Tensor:
     """The fitted pose [6] out of ``poses`` [N,6], best first; never one that the judge finds worse than the start."""
     frames = scene.spread(None if settings.frames == "all" else settings.frames)
-    start = judge(poses, frames, _JUDGE_SIDE)
+    every = scene.spread(None)  # frames left out of the fit still have a say in whether it is kept
+    start = judge(poses, every, _JUDGE_SIDE)
     near = start.total <= _CLOSE[0] * start.total.min() + _CLOSE[1]
     poses = poses[start.total.argsort()][: min(_CONTENDERS, int(near.sum()))]
-    before = judge(poses, frames, _JUDGE_SIDE)
+    before = judge(poses, every, _JUDGE_SIDE)
     stages.step()
     pose, rounds = _climb(scene, poses, frames, free_numbers(settings), judge, settings, stages)
     row = int(before.total.argmin())
@@ -59,7 +60,7 @@ def _climb(
         rounds += fit.rounds
         poses = fit.poses
         if number == 0 and len(poses) > 1:
-            poses = poses[judge(poses, frames, _JUDGE_SIDE).total.argmin()][None]
+            poses = poses[judge(poses, scene.spread(None), _JUDGE_SIDE).total.argmin()][None]
         if stages is not None:
             stages.step()
     return poses, rounds
@@ -100,11 +101,12 @@ def _accepted(
     settings: PoseSettings,
 ) -> tuple[Tensor, str, dict[str, float]]:
     """The pose [1,6] to keep: the fitted one, else the start moved without turning, else the start."""
-    after = judge(end, frames, _JUDGE_SIDE).row(0)
+    every = scene.spread(None)
+    after = judge(end, every, _JUDGE_SIDE).row(0)
     if _not_worse(before, after) and float(_turn(start, end)) <= _TURN_LIMIT:
         return end, "fit", after
     moved, _ = _climb(scene, start, frames, _PLACE, judge, settings, None)
-    after = judge(moved, frames, _JUDGE_SIDE).row(0)
+    after = judge(moved, every, _JUDGE_SIDE).row(0)
     if _not_worse(before, after):
         return moved, "place only", after
     return start, "start", before
