@@ -21,6 +21,7 @@ from .page import paint_page
 
 _GAIN_SAMPLES = 1000  # a frame with fewer good samples keeps its brightness
 _GAIN_LIMIT = 1.5
+_SHARP = 0.1  # quality from which a texel gets all of the detail put back
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,8 @@ def observe(views: FrameViews, progress: Progress | None = None, check: Check | 
     colour, quality = sums.mean(), sums.quality()
     del sums
     for _ in range(settings.refine_passes):
-        colour = (colour + _detail_pass(views, colour, quality > 0, gains, steps)).clip(0, 1)
+        share = (quality / _SHARP).clip(0, 1)[:, None]  # what is seen at a slant would gain noise
+        colour = (colour + share * _detail_pass(views, colour, quality > 0, gains, steps)).clip(0, 1)
     return Observed(colour.reshape(count, 3), quality, gains)
 
 

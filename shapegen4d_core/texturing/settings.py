@@ -48,7 +48,7 @@ class TextureSettings:
     refine_passes: int = 2
     match_gain: bool = False
     linear_light: bool = False
-    min_quality: float = 0.001
+    min_quality: float = 0.003
     symmetry: bool = True
     symmetry_tolerance: float = 0.02
     alignment: str = "icp"
