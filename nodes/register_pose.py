@@ -10,6 +10,8 @@ from . import host, weight_files
 from .camera_form import load_3d_camera
 from .types import CATEGORY, Camera, Clip, MeshSequence, Model
 
+VGGT_PARAMETERS = 942_000_000  # of trunk and point head
+VGGT_WORKING_BYTES = 1.5e9  # eight pictures of 518 pixels, estimated from the shapes
 PRESETS = ("default", "faithful")
 PLACEMENTS = ("meshes", "camera")
 
@@ -63,8 +65,7 @@ class RegisterPose(io.ComfyNode):
                     min=0,
                     max=2**64 - 1,
                     advanced=True,
-                    tooltip="Start of the random numbers of the swarm; the same number gives the same pose. Try another "
-                    "one when the pose is wrong.",
+                    tooltip="Start of the random numbers of the swarm; the same number gives the same pose.",
                 ),
                 io.Combo.Input(
                     "preset",
@@ -204,6 +205,7 @@ def _point_maps(vggt: str) -> Any:
     from ..shapegen4d_core.models.vggt import VGGT
     from ..shapegen4d_core.registration.point_maps import VGGTPointMaps
 
-    part = host.wrap(VGGT.load(file, ops=host.cast_ops()))
-    host.bring(part)
+    dtype = host.choose_dtype("auto", VGGT_PARAMETERS)
+    part = host.wrap(VGGT.load(file, ops=host.cast_ops(), dtype=dtype, cameras=False))
+    host.bring(part, working_bytes=VGGT_WORKING_BYTES)
     return VGGTPointMaps(part.network, part.device)

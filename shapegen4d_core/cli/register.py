@@ -128,7 +128,10 @@ def _similarity(chosen: argparse.Namespace) -> PictureSimilarity | None:
 def _point_maps(chosen: argparse.Namespace) -> PointMaps | None:
     if chosen.vggt is None:
         return None
+    import torch
+
     from ..models.vggt import VGGT
     from ..registration.point_maps import VGGTPointMaps
 
-    return VGGTPointMaps(VGGT.load(chosen.vggt, chosen.device), chosen.device)
+    dtype = torch.bfloat16 if torch.device(chosen.device).type == "cuda" else torch.float32
+    return VGGTPointMaps(VGGT.load(chosen.vggt, chosen.device, dtype, cameras=False), chosen.device)
