@@ -18,6 +18,7 @@ from ..decoding.coarse import CoarseToFine
 from ..decoding.grid import Grid
 from ..decoding.memory import ChunkedField
 from ..geometry.distances import cloud_distances
+from ..geometry.motion import jitter
 from ..models import ModelBundle
 from ..sampling import SamplerSettings
 from ..training.latents import encode_clip
@@ -25,7 +26,6 @@ from .decoded import CHUNK, Decoded, decode_latents
 from .judge import BOUNDS, THRESHOLDS
 from .measures import MEASURES
 from .methods import METHODS, SEED_STEP, generate_latents, generates
-from ..geometry.motion import jitter
 from .occupancy import occupancy_iou
 from .score_file import Row
 from .sheet import clip_sheet, fitted_camera, render_frames, render_points, spread_frames

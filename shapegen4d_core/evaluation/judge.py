@@ -15,12 +15,12 @@ import torch
 from ..decoding.coarse import CoarseToFine
 from ..decoding.grid import Grid
 from ..geometry.distances import cloud_distances
+from ..geometry.motion import jitter, volume_drift
 from ..models import ModelBundle
 from ..sampling import SamplerSettings
 from .decoded import Decoded, decode_fields, decode_latents
 from .measures import MEASURES
 from .methods import SEED_STEP, generate_latents, generates
-from ..geometry.motion import jitter, volume_drift
 from .neighbours import NearestFrames
 from .occupancy import occupancy_iou
 from .score_file import Row

@@ -9,11 +9,11 @@ from importlib.util import find_spec
 import numpy as np
 
 from ..geometry.distances import FAILED_CHAMFER, cloud_distances
+from ..geometry.motion import edge_strain, point_jitter, volume_drift
 from ..geometry.similarity import Similarity
 from ..geometry.surface_points import UnitBox, unit_box
 from .alignment import AlignmentSettings, SequenceAlignment, align_sequence
 from .mesh_files import Shapes
-from ..geometry.motion import edge_strain, point_jitter, volume_drift
 from .occupancy import VOXELS, occupancy_iou, voxelise
 from .pictures import picture_measures
 from .sheet import fitted_camera, render_frames
