@@ -16,7 +16,7 @@ import numpy as np
 from ..progress import Check, Progress, tick
 from ..rendering.textured import render_textured
 from .colour import to_stored, to_working
-from .frame_views import FrameViews, Samples, read
+from .frame_views import SURE, FrameViews, Samples, read
 from .page import paint_page
 
 _GAIN_SAMPLES = 1000  # a frame with fewer good samples keeps its brightness
@@ -115,7 +115,7 @@ def _detail_pass(
     for frame in views.frames:
         samples = views.samples(frame, steps.check)
         picture = _render(views, surface.vertices(frame), page)
-        whole = (views.clip.frames[frame, ..., 3:] > 0.99) & (picture[..., 3:] > 0.99)
+        whole = (views.clip.frames[frame, ..., 3:] >= SURE) & (picture[..., 3:] > 0.99)
         wanted = views.picture(frame) / views.picture(frame).new_tensor(gains[frame])
         missing = (wanted - to_working(picture[..., :3], settings.linear_light)) * whole
         difference = read(missing, samples.place)

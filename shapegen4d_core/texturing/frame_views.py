@@ -31,7 +31,9 @@ _ROWS = 1 << 19  # texels handled at once
 _DEPTH_SIDE, _FINEST = 768, 4  # pixels the z-buffer has at least along the clip's longer side, and most per pixel
 _STEEP = 8.0  # depth step between neighbouring pixels, in pixel widths, that counts as an outline
 _RIM = 0.08  # weight at an outline: other frames are preferred, but what only the rim shows is used
-_SURE = 0.9  # alpha from which a pixel's colour is the object's own
+SURE = 0.9  # alpha from which a pixel's colour is the object's own
+_NEAREST = 0.25  # of the median depth: nearer surface weighs no more
+_BEFORE = 1e-3  # half boxes in front of the camera from which surface can be seen
 _GRAZING = 0.1  # cosine below which a surface is seen too flatly to be used
 
 
@@ -53,7 +55,13 @@ class FrameViews:
     """The frames of a clip as a source of colours for the texels of a surface."""
 
     def __init__(
-        self, surface: Surface, texels: Texels, clip: Clip, camera: Camera, settings: TextureSettings
+        self,
+        surface: Surface,
+        texels: Texels,
+        clip: Clip,
+        camera: Camera,
+        settings: TextureSettings,
+        check: Check | None = None,
     ) -> None:
         _check_frames(surface, clip)
         self.surface, self.texels, self.clip, self.settings = surface, texels, clip, settings
@@ -62,12 +70,12 @@ class FrameViews:
         self.frames = range(1 if settings.mode == "first frame" else len(clip.frames))
         self._kept: dict[int, Samples] = {}
         self._room = settings.cached_samples_mib << 20
-        self._near = self._nearest_depth()
+        self._near = self._nearest_depth(check)
 
     def picture(self, frame: int) -> Tensor:
         """Colours of a frame [H,W,3], working values, the object's own spread over its soft border and beyond."""
         picture = self.clip.frames[frame]
-        sure = picture[..., 3].numpy() >= _SURE
+        sure = picture[..., 3].numpy() >= SURE
         if not sure.any():
             return to_working(picture[..., :3], self.settings.linear_light)
         if not sure.all():
@@ -85,9 +93,15 @@ class FrameViews:
             self._room -= made.nbytes
         return made
 
-    def _nearest_depth(self) -> float:
-        depths = [float(self._in_camera(self.surface.vertices(frame))[:, 2].min()) for frame in self.frames]
-        return max(min(depths), 1e-3)
+    def _nearest_depth(self, check: Check | None) -> float:
+        """Depth at which the picture's resolution counts in full; a limb that reaches the camera does not set it."""
+        depths = []
+        for frame in self.frames:
+            tick(None, check, frame, len(self.frames))
+            depth = self._in_camera(self.surface.vertices(frame))[:, 2]
+            depths.append((float(depth.min()), float(np.median(depth))))
+        least, middle = np.min([low for low, _ in depths]), np.median([middle for _, middle in depths])
+        return max(float(least), _NEAREST * float(middle), _BEFORE * self.surface.half_box)
 
     def _in_camera(self, points: np.ndarray) -> np.ndarray:
         return (points @ self.rotation.numpy().T + self.translation.numpy()).astype(np.float32)
@@ -113,14 +127,15 @@ class FrameViews:
         cosine = -(points * directions).sum(axis=1) / sight
         if not self.surface.closed:
             cosine = np.abs(cosine)  # an open sheet shows both sides
-        ahead = np.flatnonzero((cosine > _GRAZING) & (points[:, 2] > 1e-3))
+        ahead = np.flatnonzero((cosine > _GRAZING) & (points[:, 2] > _BEFORE * self.surface.half_box))
         points, cosine = points[ahead], cosine[ahead]
         place = points[:, :2] / points[:, 2:] * scene.focal + scene.centre
         depth, border, alpha = scene.at(place)
         tangent = np.sqrt(1 - np.minimum(cosine, 1) ** 2) / cosine
         behind = points[:, 2] - depth
-        visible = behind < self.settings.depth_tolerance + points[:, 2] / scene.focal[0] * tangent
-        weight = cosine**2 * (self._near / points[:, 2]) ** 2 * border * alpha * visible
+        tolerance = self.settings.depth_tolerance * self.surface.half_box
+        visible = behind < tolerance + points[:, 2] / scene.focal[0] * tangent
+        weight = cosine**2 * np.minimum(self._near / points[:, 2], 1) ** 2 * border * alpha * visible
         kept = weight > 1e-4
         return rows[ahead[kept]].astype(np.int32), place[kept].astype(np.float32), weight[kept].astype(np.float32)
 
@@ -191,5 +206,5 @@ def _check_frames(surface: Surface, clip: Clip) -> None:
             f"The clip {clip.name!r} has {len(clip.frames)} frames and the mesh sequence {len(surface.original)}; give "
             "the clip the meshes were made from."
         )
-    if not bool((clip.frames[..., 3] >= _SURE).any()):
+    if not bool((clip.frames[..., 3] >= SURE).any()):
         raise InputError(f"The clip {clip.name!r} has an empty mask, so no frame shows the object; check its alpha.")

@@ -73,17 +73,17 @@ def transferred(
     nearest = NearestSurface(placed(mesh.vertices.astype(np.float64)), mesh.faces)
     colour, trust = np.zeros((len(texels), 3), np.float32), np.zeros(len(texels), np.float32)
     vertices, normals = surface.vertices(0), surface.normals(0)
-    step, distances = 1 << 17, []
+    step, distances, unit = 1 << 17, [], surface.half_box
     for start in range(0, len(texels), step):
         rows = np.arange(start, min(start + step, len(texels)))
         tick(None, check, start, len(texels))
         points = texels.mix(vertices, surface.faces, rows)
         found = nearest.query(points, texels.mix(normals, surface.faces, rows), check)
         colour[rows] = mesh.colour_at(found.face, found.weights)
-        near = (1 - found.distance / settings.transfer_distance).clip(0, 1)
+        near = (1 - found.distance / (settings.transfer_distance * unit)).clip(0, 1)
         trust[rows] = near * (found.cosine > _FACING)
         distances.append(found.distance)
-    distance = np.concatenate(distances)
+    distance = np.concatenate(distances) / unit
     if (distance < settings.transfer_distance).mean() < _ONE_SIDED:
         raise InputError(
             f"The textured mesh lies {np.median(distance):.2g} half boxes away from the first frame; set alignment to "

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import InputError
 from ..progress import Check, Progress
 from ..sequence import Camera, Clip, MeshSequence
 from .colour import to_stored
@@ -34,15 +35,17 @@ def texture_from_video(
     ``given`` is a textured mesh (:class:`SourceMesh`) whose colours are taken where no frame shows the surface. What
     is left is mirrored and diffused, and marked in the confidence. Deterministic; memory does not grow with the number
     of frames. Raises InputError for frames of different topology, another frame count than the clip's, an empty mask,
-    and a camera of another shape than the clip's source.
+    a camera of another shape than the clip's source, and meshes that no frame shows.
     """
     settings = settings or TextureSettings()
     began, notes = time.perf_counter(), []
     share = Shared(progress, (("unwrap", 20), ("frames", 70), ("fill", 10)))
     surface = cut_surface(meshes, settings.size, share("unwrap"), check, notes.append)
     texels = surface_texels(surface.faces, surface.cut.uv, settings.size, check)
-    views = FrameViews(surface, texels, clip, camera, settings)
+    views = FrameViews(surface, texels, clip, camera, settings, check)
     seen = observe(views, share("frames"), check)
+    if given is None and not (seen.quality > settings.min_quality).any():
+        raise InputError(_unseen(clip, settings))
     colour = to_stored(seen.colour, settings.linear_light)
     other = None
     if given is not None:
@@ -104,6 +107,12 @@ class Shared:
                 self.progress(before + round(self.stages[stage] * step / max(total, 1)), 100, preview)
 
         return report
+
+
+def _unseen(clip: Clip, settings: TextureSettings) -> str:
+    if settings.mode == "first frame":
+        return f"The first frame of {clip.name!r} shows nothing of the meshes; set mode to video or check their pose."
+    return f"No frame of {clip.name!r} shows the meshes; register their pose first and check it with an overlay."
 
 
 def _notes(seen: Observed, done: Completed, settings: TextureSettings) -> list[str]:

@@ -18,7 +18,7 @@ _SAMPLES_PER_FACE = 2
 _LEAST_SAMPLES = 20_000
 _CANDIDATES = 6
 _ROWS = 1 << 16  # points handled at once
-_PENALTY = 0.1  # how much farther a face turned away counts, in the mesh's units
+_PENALTY = 0.1  # how much farther a face turned away counts, in half boxes of the mesh
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +42,8 @@ class NearestSurface:
         vectors = area_vectors(vertices, faces)
         length = np.linalg.norm(vectors, axis=1, keepdims=True)
         self.normals = vectors / np.maximum(length, 1e-300)
+        spans = np.ptp(self.corners.reshape(-1, 3), axis=0)
+        self._penalty = _PENALTY * float(spans.max()) / 2
         count = max(_LEAST_SAMPLES, _SAMPLES_PER_FACE * len(faces))
         drawn = choose_points(vertices, faces, count, seed)
         points = np.concatenate([drawn.on(vertices, faces), self.corners.mean(axis=1)])
@@ -69,7 +71,7 @@ class NearestSurface:
             shares = closest_on_triangles(points, self.corners[tried])
             distance = np.linalg.norm((self.corners[tried] * shares[..., None]).sum(axis=1) - points, axis=1)
             if normals is not None:
-                distance = distance + _PENALTY * (1 - (self.normals[tried] * normals).sum(axis=1)) / 2
+                distance = distance + self._penalty * (1 - (self.normals[tried] * normals).sum(axis=1)) / 2
             nearer = distance < best
             best[nearer], face[nearer], weights[nearer] = distance[nearer], tried[nearer], shares[nearer]
         found = (self.corners[face] * weights[..., None]).sum(axis=1)

@@ -30,7 +30,8 @@ class TextureReport:
         """The report as a few lines."""
         names = {"seen": "seen in the video", "given": "from the textured mesh", "mirrored": "mirrored"}
         names["spread"] = "made up by diffusion"
-        parts = [f"{100 * self.shares[key]:.1f} % {text}" for key, text in names.items() if key in self.shares]
+        shares = {text: f"{100 * self.shares.get(key, 0.0):.1f}" for key, text in names.items()}
+        parts = [f"{share} % {text}" for text, share in shares.items() if float(share) != 0]
         lines = [
             f"Texture {self.size} x {self.size} from {self.source}, {self.frames} frame"
             f"{'' if self.frames == 1 else 's'}, {self.charts} charts, {self.seconds:.1f} s.",

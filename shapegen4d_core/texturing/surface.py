@@ -7,6 +7,7 @@ are one place, so that normals and colours do not break at seams.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -28,6 +29,13 @@ class Surface:
     place: np.ndarray
     place_count: int
     closed: bool
+
+    @cached_property
+    def half_box(self) -> float:
+        """Half the longest side of the box around all frames: the unit of lengths in settings and reports."""
+        low = np.min([frame.min(axis=0) for frame in self.original], axis=0)
+        high = np.max([frame.max(axis=0) for frame in self.original], axis=0)
+        return float((high - low).max()) / 2
 
     @property
     def faces(self) -> np.ndarray:

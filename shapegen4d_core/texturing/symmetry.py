@@ -32,7 +32,7 @@ _FACING = 0.3  # cosine between mirrored normal and normal from which two points
 class Mirror:
     """Plane ``normal`` @ x = ``offset``; the mirror image of frame ``source`` is frame ``target``.
 
-    ``distance`` is the root mean square distance of the image from that frame, in half boxes.
+    ``distance`` is the root mean square distance of the image from that frame, in the surface's own units.
     """
 
     normal: np.ndarray
@@ -53,21 +53,25 @@ class Mirror:
 def find_mirror(surface: Surface, tolerance: float, check: Check | None = None) -> Mirror | None:
     """The plane x = 0 if the surface is symmetric about it, unless another plane is much better.
 
-    None when no plane mirrors the surface within ``tolerance``. Every frame is compared with itself and with the
-    first, and the same frame comes first among equals.
+    None when no plane mirrors the surface within ``tolerance`` half boxes. Every frame is compared with itself and
+    with the first, and the same frame comes first among equals.
     """
     frames = np.unique(np.linspace(0, len(surface.original) - 1, _FRAMES).round().astype(int))
-    poses = [_Pose(surface, int(frame)) for frame in frames]
+    poses = []
+    for frame in frames:
+        tick(None, check, len(poses), len(frames))
+        poses.append(_Pose(surface, int(frame)))
+    unit = surface.half_box
     found = _best(poses, np.array([1.0, 0.0, 0.0]), 0.0, check)
-    if found.distance <= _CERTAIN * tolerance:
+    if found.distance <= _CERTAIN * tolerance * unit:
         return found
     rough = [_best(poses, normal, offset, check) for normal, offset in _candidates(poses, check)]
     rough = sorted(rough, key=lambda mirror: mirror.distance)[:_FITTED]
-    rivals = [_fitted(poses, mirror, check) for mirror in rough]
+    rivals = [_fitted(poses, mirror, _SHIFT * unit, check) for mirror in rough]
     best = min(rivals, key=lambda mirror: mirror.distance)
     if found.distance * _MUCH_BETTER <= best.distance:
         best = found
-    return best if best.distance <= tolerance else None
+    return best if best.distance <= tolerance * unit else None
 
 
 def partners(surface: Surface, points: np.ndarray, normals: np.ndarray, mirror: Mirror, check: Check | None) -> Nearest:
@@ -77,7 +81,8 @@ def partners(surface: Surface, points: np.ndarray, normals: np.ndarray, mirror: 
 
 
 def are_partners(found: Nearest, tolerance: float) -> np.ndarray:
-    """Which [P] of the points found are near enough, and face the right way, to be mirror images."""
+    """Which [P] of the points found are near enough (twice ``tolerance``), and face the right way, to be mirror images.
+    """
     return (found.distance <= 2 * tolerance) & (found.cosine >= _FACING)
 
 
@@ -135,7 +140,7 @@ def _half_sphere(count: int) -> np.ndarray:
     return np.stack([height, flat * np.cos(turn), flat * np.sin(turn)], axis=1)
 
 
-def _fitted(poses: list[_Pose], best: Mirror, check: Check | None) -> Mirror:
+def _fitted(poses: list[_Pose], best: Mirror, shift: float, check: Check | None) -> Mirror:
     """The plane tilted and shifted until the best pair of frames mirrors best."""
     of_frame = {pose.frame: pose for pose in poses}
     normal, offset = best.normal, best.offset
@@ -153,6 +158,6 @@ def _fitted(poses: list[_Pose], best: Mirror, check: Check | None) -> Mirror:
             check()
         return _distance(plane(change), source, target)
 
-    corners = np.vstack([np.zeros(3), np.diag([_TILT, _TILT, _SHIFT])])
+    corners = np.vstack([np.zeros(3), np.diag([_TILT, _TILT, shift])])
     found = minimize(cost, corners[0], method="Nelder-Mead", options={"initial_simplex": corners, "maxfev": _TRIES})
     return replace(plane(found.x), distance=float(found.fun))

@@ -117,13 +117,19 @@ def _run(
     with tempfile.TemporaryDirectory(prefix="unwrap_") as folder:
         source, target = Path(folder) / "in.npz", Path(folder) / "out.npz"
         padding = round(_GROWTH * gap_texels(texture_size))
-        np.savez(source, vertices=vertices, faces=faces, resolution=texture_size, padding=padding)
+        np.savez(source, vertices=_in_unit_box(vertices), faces=faces, resolution=texture_size, padding=padding)
         _wait(_start(source, target), len(faces) * _SECONDS_PER_FACE, progress, check)
         with np.load(target, allow_pickle=False) as made:
             if int(made["pages"]) != 1 or len(made["faces"]) != len(faces):
                 raise InputError("xatlas could not put this mesh on one texture page; decimate or repair it first.")
             uv = made["uv"].astype(np.float32).clip(0, 1)
             return Unwrapped(made["vertex"].astype(np.int32), made["faces"].astype(np.int32), uv, int(made["charts"]))
+
+
+def _in_unit_box(vertices: np.ndarray) -> np.ndarray:
+    """Vertices [V,3] moved and scaled to half size 1: xatlas leaves faces out that are small in absolute numbers."""
+    low, high = vertices.min(axis=0).astype(np.float64), vertices.max(axis=0).astype(np.float64)
+    return ((vertices - (low + high) / 2) / ((high - low).max() / 2)).astype(np.float32)
 
 
 def _start(source: Path, target: Path) -> subprocess.Popen:

@@ -48,7 +48,9 @@ def test_result_is_one_texture_for_all_frames(turning, made):
     assert meshes.fixed_topology and meshes.texture.shape == (256, 256, 3)
     assert meshes.frame_count == 3 and meshes.fps == turning.bare.fps
     assert len(meshes.faces[0]) == len(turning.bare.faces[0])
-    assert made.report.size == 256 and "256 x 256" in made.report.text()
+    text = made.report.text()
+    assert made.report.size == 256 and "256 x 256" in text
+    assert "seen in the video" in text and "textured mesh" not in text and " 0.0 %" not in text  # no shares of nothing
 
 
 def test_texels_hold_the_painted_colours(turning, made):
@@ -146,6 +148,51 @@ def test_same_result_without_kept_samples(turning, made):
     assert np.array_equal(again.confidence, made.confidence)
 
 
+@pytest.mark.parametrize("scale", [0.003, 300.0])
+def test_size_and_place_of_the_meshes_do_not_matter(turning, scale):
+    """Settings and reports count in half boxes, whatever units a mesh file came in."""
+    middle = np.array([5.0, -3.0, 4.0]) * scale
+    meshes = replace(
+        turning.bare, vertices=tuple((frame * scale + middle).astype(np.float32) for frame in turning.bare.vertices)
+    )
+    camera = replace(turning.camera, radius=turning.camera.radius * scale, look_at=tuple(middle.tolist()))
+    settings = replace(SMALL, symmetry=True)
+    found, same = texture_from_video(meshes, turning.clip, camera, settings), texture_from_video(
+        turning.bare, turning.clip, turning.camera, settings
+    )
+    for name, share in same.report.shares.items():
+        assert found.report.shares[name] == pytest.approx(share, abs=0.01)
+    assert psnr(pictures(found.meshes, camera), pictures(turning.painted, turning.camera)) > 38
+
+
+def test_a_splinter_at_the_camera_does_not_blank_the_rest(turning, made):
+    """Resolution counts against the nearest surface, which is not a limb that reaches past the camera."""
+    eye = turning.camera.eye()
+    splinter = np.stack([eye + [0, 5, 0.5], eye + [0.01, 5, 0.5], eye + [0, 5, -0.01]]).astype(np.float32)
+    count = len(turning.bare.vertices[0])
+    faces = np.concatenate([turning.bare.faces[0], [[count, count + 1, count + 2]]]).astype(np.int32)
+    meshes = replace(
+        turning.bare,
+        vertices=tuple(np.concatenate([frame, splinter]) for frame in turning.bare.vertices),
+        faces=(faces,) * 3,
+    )
+    found = texture_from_video(meshes, turning.clip, turning.camera, SMALL)
+    assert found.report.shares["seen"] > 0.8 * made.report.shares["seen"]
+
+
+def test_alpha_that_is_nearly_one_keeps_its_detail():
+    """Mattes are seldom exactly 1; such pixels show the object's own colour and get their detail back."""
+    fine = stage(lambda points: 0.5 + 0.4 * np.sin(40 * points), turns=(0.0,))
+    frames = fine.clip.frames.clone()
+    frames[..., 3] *= 0.96
+    settings = replace(SMALL, refine_passes=3)
+    scores = [
+        away(fine, texture_from_video(fine.bare, clip, fine.camera, settings), 0)
+        for clip in (fine.clip, replace(fine.clip, frames=frames))
+    ]
+    assert scores[1] > scores[0] - 0.5
+
+
 def test_cropped_clips_lie_where_their_window_lies(turning, made):
     crop = turning.clip.frames[:, 6:58, 3:55].clone()
     clip = Clip(crop, 8.0, crop=(3.0, 6.0, 52.0), source_size=(64, 64))
@@ -208,6 +255,15 @@ def test_refusals(turning):
     empty[..., 3] = 0
     with pytest.raises(InputError, match="empty mask"):
         texture_from_video(meshes, replace(turning.clip, frames=empty), turning.camera, SMALL)
+    away_ = replace(turning.camera, look_at=(0.0, 9.0, 0.0))
+    with pytest.raises(InputError, match="No frame of the clip .* shows the meshes"):
+        texture_from_video(meshes, turning.clip, away_, SMALL)
+    late = turning.clip.frames.clone()
+    late[0, ..., 3] = 0
+    with pytest.raises(InputError, match="set mode to video"):
+        texture_from_video(
+            meshes, replace(turning.clip, frames=late), turning.camera, replace(SMALL, mode="first frame")
+        )
     bare = replace(meshes, faces=(np.zeros((0, 3), np.int32),) * 3)
     with pytest.raises(InputError, match="no faces"):
         texture_from_video(bare, turning.clip, turning.camera, SMALL)
