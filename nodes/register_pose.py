@@ -116,7 +116,7 @@ class RegisterPose(io.ComfyNode):
                 Camera.Output("camera", tooltip="The camera of the whole video picture, for Render Mesh Sequence."),
                 io.Load3DCamera.Output("camera_3d", tooltip="The same camera for ComfyUI's own 3D nodes."),
                 io.Image.Output("overlay", tooltip="The meshes over the clip, with their outline, to judge the pose."),
-                io.String.Output("report", tooltip="Overlap per frame, what every stage did, hints when it is bad."),
+                io.String.Output("report", tooltip="Overlap per frame, every stage, flicker, drift, hints."),
             ],
         )
 
@@ -141,6 +141,7 @@ class RegisterPose(io.ComfyNode):
         """Search on the CPU, or on the GPU where the rasteriser can; networks where the host puts them."""
         from ..shapegen4d_core import rendering
         from ..shapegen4d_core.registration.pose import PoseSettings, register_pose, summary
+        from ..shapegen4d_core.registration.quality import read_quality
 
         settings = PoseSettings(
             preset=preset,
@@ -165,7 +166,8 @@ class RegisterPose(io.ComfyNode):
             )
         pictures = rendering.render_sequence(found.meshes, found.camera, check=host.check_stopped, clip=clip)
         overlay = rendering.overlay(pictures, clip.frames)
-        lines = "\n".join(summary(found))
+        quality = read_quality(found.meshes, clip, found.camera, check=host.check_stopped)
+        lines = "\n".join(summary(found, quality))
         return io.NodeOutput(found.meshes, found.camera, load_3d_camera(found.camera), overlay, lines)
 
 

@@ -50,21 +50,30 @@ class Quality:
 
     def hints(self) -> list[str]:
         """One sentence per value that is bad: what it means and what to try; empty when all is well."""
+        return [*self.shape_hints(), *self.fit_hints()]
+
+    def fit_hints(self) -> list[str]:
+        """The hints that are about pose and silhouettes."""
+        if self.silhouette_iou is None:
+            return []
+        mean, worst = float(np.mean(self.silhouette_iou)), int(np.argmin(self.silhouette_iou))
+        if mean < GOOD_IOU:
+            return [
+                f"The silhouettes overlap the video by {mean:.2f} only, so pose or shape is off: look at the overlay, "
+                "try another seed, or set the field of view of the camera that filmed."
+            ]
+        if self.silhouette_iou[worst] < GOOD_WORST_IOU:
+            return [
+                f"Frame {worst + 1} overlaps the video by {self.silhouette_iou[worst]:.2f} only: check its mask, and "
+                "whether its shape departs from the other frames'."
+            ]
+        return []
+
+    def shape_hints(self) -> list[str]:
+        """The hints that are about the generated shapes and their steadiness."""
         found = []
         if 0 in self.pieces:
             found.append(f"Frame {self.pieces.index(0) + 1} is empty: raise the resolution or try another seed.")
-        if self.silhouette_iou is not None:
-            mean, worst = float(np.mean(self.silhouette_iou)), int(np.argmin(self.silhouette_iou))
-            if mean < GOOD_IOU:
-                found.append(
-                    f"The silhouettes overlap the video by {mean:.2f} only, so pose or shape is off: look at the "
-                    "overlay, try another seed, or set the field of view of the camera that filmed."
-                )
-            elif self.silhouette_iou[worst] < GOOD_WORST_IOU:
-                found.append(
-                    f"Frame {worst + 1} overlaps the video by {self.silhouette_iou[worst]:.2f} only: check its mask, "
-                    "and whether its shape departs from the other frames'."
-                )
         if self.flicker is not None and self.flicker > BAD_FLICKER:
             found.append(
                 f"The silhouettes flicker {self.flicker:.1f} times as much as the video: use shared noise, an adapter, "
@@ -77,8 +86,8 @@ class Quality:
             )
         return found
 
-    def lines(self) -> list[str]:
-        """The figures in words, followed by the hints."""
+    def figures(self) -> list[str]:
+        """The values in words."""
         pieces = sorted(set(self.pieces))
         lines = []
         if self.silhouette_iou is not None:
@@ -87,8 +96,11 @@ class Quality:
             lines.append(f"silhouette IoU {mean:.3f} in the mean, {worst:.3f} in the worst frame{flicker}")
         count = f"{pieces[0]}" if len(pieces) == 1 else f"{pieces[0]} to {pieces[-1]}"
         drift = f"{100 * self.volume_drift:.1f} %"
-        lines.append(f"jitter {self.jitter:.4f} half boxes, volume drift {drift}, pieces {count}")
-        return [*lines, *(f"Hint: {hint}" for hint in self.hints())]
+        return [*lines, f"jitter {self.jitter:.4f} half boxes, volume drift {drift}, pieces {count}"]
+
+    def lines(self) -> list[str]:
+        """The figures, followed by the hints."""
+        return [*self.figures(), *(f"Hint: {hint}" for hint in self.hints())]
 
 
 def read_quality(

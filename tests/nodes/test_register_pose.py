@@ -49,6 +49,7 @@ def test_the_overlay_is_an_image_batch(posed, scene):
 def test_the_report_names_overlap_and_stages(posed):
     report = posed[4]
     assert "IoU" in report and all(name in report for name in ("candidates", "settle", "swarm", "refine"))
+    assert "volume drift" in report and "pieces" in report
 
 
 def test_the_camera_in_the_hosts_form_is_the_same_camera(posed):

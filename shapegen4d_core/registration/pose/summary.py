@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..quality import Quality
 from .result import PoseResult
 
 GOOD_IOU = 0.8
 _LOST = 0.1  # overlap below the mean at which a frame is named
 
 
-def summary(result: PoseResult) -> list[str]:
-    """Lines for people: camera, overlap per frame, what each stage did, and hints."""
+def summary(result: PoseResult, quality: Quality | None = None) -> list[str]:
+    """Lines for people: camera, overlap per frame, what each stage did, the ``quality`` if it was read, and hints."""
     camera, report = result.camera, result.report
     lines = [
         f"Camera: yaw {camera.yaw_degrees:.1f}, pitch {camera.pitch_degrees:.1f}, distance {camera.radius:.2f} half "
@@ -20,7 +21,9 @@ def summary(result: PoseResult) -> list[str]:
         + " ".join(f"{value:.2f}" for value in result.iou),
     ]
     lines += [f"{name}: {_stage(values)}" for name, values in report["stages"].items() if name != "result"]
-    return lines + hints(result)
+    if quality is None:
+        return lines + hints(result)
+    return lines + quality.figures() + hints(result) + quality.shape_hints()
 
 
 def hints(result: PoseResult) -> list[str]:
