@@ -29,10 +29,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     Raises InputError when the folder does not exist or ``path`` is a folder.
     """
     path = Path(path)
-    if not path.parent.is_dir():
-        raise InputError(f"Cannot write {path}: the folder {path.parent} does not exist; create it first.")
-    if path.is_dir():
-        raise InputError(f"Cannot write {path}: it is a folder; give the path of a file.")
+    check_target(path)
     temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
     temporary.touch()
     permissions = temporary.stat().st_mode
@@ -42,6 +39,14 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_target(path: Path) -> None:
+    """Raise InputError when no file can be written at ``path``: its folder is missing, or it is a folder."""
+    if not path.parent.is_dir():
+        raise InputError(f"Cannot write {path}: the folder {path.parent} does not exist; create it first.")
+    if path.is_dir():
+        raise InputError(f"Cannot write {path}: it is a folder; give the path of a file.")
 
 
 def write_value(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from .. import __version__
 from ..errors import Cancelled, InputError
 from . import curate, evaluate, generate, info, register, render, texture, track, train
+from .files import check_device
 
 CANCELLED, REFUSED = 130, 2
 
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns 0, 2 for input that cannot be used, 130 when cancelled with Ctrl-C."""
     chosen = parser().parse_args(arguments)
     try:
+        check_device(getattr(chosen, "device", None))
         chosen.run(chosen)
     except InputError as error:
         print(f"shapegen4d: {error}", file=sys.stderr)

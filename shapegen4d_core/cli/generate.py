@@ -12,9 +12,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
 from ..progress import Progress
 from .bars import bar
+from .files import SAVED, check_outputs, write_sequence
 from .finishing import add_finishing, check_finishing, clip_size, finish
 
 if TYPE_CHECKING:
@@ -70,11 +70,10 @@ def _add_settings(verb: argparse.ArgumentParser) -> None:
 def _generate(chosen: argparse.Namespace) -> None:
     from .. import models
     from ..decoding import DecodeSettings
-    from ..export import uses_morph_targets, write_glb
     from ..pipeline import sampler_settings
 
-    if chosen.output.suffix.lower() != ".glb":
-        raise InputError(f"--output is {chosen.output}; give a name that ends in .glb.")
+    saved = dict.fromkeys(("save_clip", "save_latents", "save_meshes", "save_camera"), (SAVED,))
+    check_outputs(chosen, {"output": (".glb",), "sheet": (".png",), **saved})
     check_finishing(chosen)
     decode = DecodeSettings(resolution=chosen.resolution, max_faces=chosen.max_faces)
     model = models.load(chosen.model, device=chosen.device)
@@ -97,9 +96,7 @@ def _generate(chosen: argparse.Namespace) -> None:
     if chosen.save_meshes:
         meshes.save(chosen.save_meshes)
     with bar("file", chosen.quiet) as progress:
-        smooth = "LINEAR" if uses_morph_targets(meshes) and meshes.frame_count > 1 else "STEP"
-        unlit = meshes.texture is not None and not chosen.lit
-        write_glb(meshes, chosen.output, interpolation=smooth, unlit=unlit, progress=progress)
+        write_sequence(meshes, chosen.output, unlit=not chosen.lit, progress=progress)
     if chosen.sheet:
         write_sheet(clip, meshes, chosen.sheet, finished.camera)
     print(f"{chosen.output}: {meshes.frame_count} frames at {meshes.fps:g} fps")

@@ -7,13 +7,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import InputError
 from .bars import bar
+from .files import SAVED, SEQUENCES, check_outputs, read_sequence, write_sequence
 
 if TYPE_CHECKING:
     from ..registration.point_maps import PointMaps
     from ..registration.pose import PictureSimilarity
-    from ..sequence import Clip, MeshSequence
+    from ..sequence import Clip
 
 
 def add_verbs(verbs: argparse._SubParsersAction) -> None:
@@ -47,12 +47,13 @@ def add_verbs(verbs: argparse._SubParsersAction) -> None:
 
 def _register(chosen: argparse.Namespace) -> None:
     from ..registration.pose import PoseSettings, register_pose, summary
-    from ..rendering import check_name
+    from ..registration.quality import read_quality
+    from ..rendering import check_request
 
-    if chosen.output.suffix.lower() not in (".safetensors", ".glb"):
-        raise InputError(f"--output is {chosen.output}; give a name that ends in .safetensors or .glb.")
+    outputs = {"output": SEQUENCES, "camera": (SAVED,), "report": (".json",), "overlay": ()}
+    check_outputs(chosen, outputs)
     if chosen.overlay is not None:
-        check_name(chosen.overlay)
+        check_request(chosen.overlay, 1.0)
     settings = PoseSettings(
         preset=chosen.preset,
         fov_degrees=chosen.fov,
@@ -64,24 +65,20 @@ def _register(chosen: argparse.Namespace) -> None:
         rivals=chosen.rivals,
         seed=chosen.seed,
     )
-    meshes = _meshes(chosen.meshes)
+    meshes = read_sequence(chosen.meshes)
     clip = _clip(chosen, meshes.frame_count)
     networks = _similarity(chosen), _point_maps(chosen)
     with bar("pose", chosen.quiet) as progress:
         found = register_pose(meshes, clip, settings, *networks, progress=progress, device=chosen.device)
     _write(chosen, found, clip)
-    print("\n".join(summary(found)))
+    print("\n".join(summary(found, read_quality(found.meshes, clip, found.camera))))
 
 
 def _write(chosen: argparse.Namespace, found, clip: Clip) -> None:
-    from ..export import write_glb
     from ..rendering import overlay, render_sequence, save_pictures
     from ..storage import atomic_path
 
-    if chosen.output.suffix.lower() == ".glb":
-        write_glb(found.meshes, chosen.output)
-    else:
-        found.meshes.save(chosen.output)
+    write_sequence(found.meshes, chosen.output)
     if chosen.camera is not None:
         found.camera.save(chosen.camera)
     if chosen.report is not None:
@@ -95,18 +92,11 @@ def _write(chosen: argparse.Namespace, found, clip: Clip) -> None:
         save_pictures(overlay(pictures, clip.frames), chosen.overlay, clip.fps, 8, None)
 
 
-def _meshes(path: Path) -> MeshSequence:
-    from ..importing import load_sequence
-    from ..sequence import MeshSequence
-
-    return MeshSequence.load(path) if path.suffix.lower() == ".safetensors" else load_sequence(path)
-
-
 def _clip(chosen: argparse.Namespace, count: int) -> Clip:
     from ..sequence import Clip
     from ..video import load_clip
 
-    if Path(chosen.clip).suffix.lower() == ".safetensors":
+    if Path(chosen.clip).suffix.lower() == SAVED:
         return Clip.load(chosen.clip)
     return load_clip(chosen.clip, count=count, mask=chosen.mask, matte=chosen.matte)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from .bars import bar
+from .files import SAVED, read_sequence
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,12 +42,13 @@ def add_verbs(verbs: argparse._SubParsersAction) -> None:
 
 
 def _render(chosen: argparse.Namespace) -> None:
-    from ..rendering import check_name, composite, natural_style, overlay, parse_colour, render_sequence, save_pictures
+    from ..rendering import composite, natural_style, overlay, parse_colour, render_sequence, save_pictures
 
-    check_name(chosen.output)
+    _check(chosen)
     colour = None if chosen.background == "none" else parse_colour(chosen.background)
-    meshes = _read(chosen.input)
+    meshes = read_sequence(chosen.input)
     style = chosen.style or natural_style(meshes)
+    fps = meshes.fps if chosen.fps is None else chosen.fps
     camera = _camera(chosen, meshes)
     clip = _clip(chosen, meshes.frame_count)
     with bar("pictures", chosen.quiet) as progress:
@@ -57,17 +59,20 @@ def _render(chosen: argparse.Namespace) -> None:
         pictures = overlay(pictures, clip.frames, chosen.opacity, background=colour or (0.0, 0.0, 0.0))
     elif colour is not None:
         pictures = composite(pictures, colour)
-    fps = chosen.fps or meshes.fps
     with bar("file", chosen.quiet) as progress:
         save_pictures(pictures, chosen.output, fps, chosen.columns, progress)
     print(f"{chosen.output}: {len(pictures)} pictures of {pictures.shape[2]} x {pictures.shape[1]}, {fps:g} per second")
 
 
-def _read(path: Path) -> MeshSequence:
-    from ..importing import load_sequence
-    from ..sequence import MeshSequence
+def _check(chosen: argparse.Namespace) -> None:
+    """Refuse what could not be written, before anything is drawn."""
+    from ..rendering import check_request
 
-    return MeshSequence.load(path) if path.suffix.lower() == ".safetensors" else load_sequence(path)
+    check_request(chosen.output, 1.0 if chosen.fps is None else chosen.fps, chosen.columns)
+    if not 0 <= chosen.opacity <= 1:
+        raise InputError(f"--opacity is {chosen.opacity:g}, accepted is 0 to 1.")
+    if chosen.background == "none" and chosen.over is None and chosen.output.suffix.lower() == ".mp4":
+        raise InputError("MP4 cannot hold transparent pictures; choose a --background, or .webp.")
 
 
 def _camera(chosen: argparse.Namespace, meshes: MeshSequence) -> Camera:
@@ -79,7 +84,8 @@ def _camera(chosen: argparse.Namespace, meshes: MeshSequence) -> Camera:
         return sized_camera(Camera.load(chosen.camera), chosen.size)
     if chosen.over is not None:
         raise InputError("--over needs the camera that filmed it; give it with --camera.")
-    return framing_camera(meshes, chosen.size or 512, chosen.yaw, chosen.pitch, all_around=chosen.turntable != 0)
+    size = 512 if chosen.size is None else chosen.size
+    return framing_camera(meshes, size, chosen.yaw, chosen.pitch, all_around=chosen.turntable != 0)
 
 
 def _views(chosen: argparse.Namespace, camera: Camera, frame_count: int) -> list[Camera]:
@@ -94,9 +100,9 @@ def _clip(chosen: argparse.Namespace, count: int) -> Clip | None:
 
     if chosen.over is None:
         return None
-    if chosen.size or chosen.turntable or chosen.count:
+    if chosen.size is not None or chosen.turntable or chosen.count is not None:
         raise InputError("--over takes size and frames from what it shows; leave out --size, --turntable and --count.")
-    clip = Clip.load(chosen.over) if chosen.over.suffix.lower() == ".safetensors" else _plate(chosen.over, count)
+    clip = Clip.load(chosen.over) if chosen.over.suffix.lower() == SAVED else _plate(chosen.over, count)
     if len(clip.frames) != count:
         raise InputError(f"--over has {len(clip.frames)} frames and the sequence {count}; give the clip it came from.")
     return clip

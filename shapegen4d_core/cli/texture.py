@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from .bars import bar
+from .files import SEQUENCES, check_outputs, read_sequence, write_sequence
 
 if TYPE_CHECKING:
     from ..sequence import MeshSequence
@@ -43,8 +44,7 @@ def add_verbs(verbs: argparse._SubParsersAction) -> None:
 def _texture(chosen: argparse.Namespace) -> None:
     from ..texturing import TextureSettings
 
-    if chosen.output.suffix.lower() not in (".glb", ".safetensors"):
-        raise InputError(f"--output is {chosen.output}; give a name that ends in .glb or .safetensors.")
+    check_outputs(chosen, {"output": SEQUENCES, "texture": (".png",), "confidence": (".png",)})
     if chosen.clip is None and chosen.mesh is None:
         raise InputError("There is nothing to take colours from; give --clip with --camera, or --mesh.")
     if (chosen.clip is None) != (chosen.camera is None):
@@ -61,7 +61,7 @@ def _texture(chosen: argparse.Namespace) -> None:
         linear_light=chosen.linear_light,
         symmetry=not chosen.no_symmetry,
     )
-    meshes = _read(chosen.input)
+    meshes = read_sequence(chosen.input)
     if not chosen.quiet:
         print(settings.memory_sentence())
     made = _run(meshes, settings, chosen)
@@ -83,21 +83,10 @@ def _run(meshes: MeshSequence, settings: TextureSettings, chosen: argparse.Names
 
 
 def _write(made: TextureResult, chosen: argparse.Namespace) -> None:
-    from ..export import write_glb
     from ..rendering import save_png
 
-    if chosen.output.suffix.lower() == ".safetensors":
-        made.meshes.save(chosen.output)
-    else:
-        write_glb(made.meshes, chosen.output, unlit=chosen.clip is not None and not chosen.lit)
+    write_sequence(made.meshes, chosen.output, unlit=chosen.clip is not None and not chosen.lit)
     if chosen.texture:
         save_png(made.meshes.texture, chosen.texture)
     if chosen.confidence:
         save_png((made.confidence * 255 + 0.5).astype("uint8")[..., None].repeat(3, axis=2), chosen.confidence)
-
-
-def _read(path: Path) -> MeshSequence:
-    from ..importing import load_sequence
-    from ..sequence import MeshSequence
-
-    return MeshSequence.load(path) if path.suffix.lower() == ".safetensors" else load_sequence(path)

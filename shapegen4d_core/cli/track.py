@@ -5,15 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ..errors import InputError
 from ..registration.tracking.settings import ON_CHANGE, SOLVERS
 from ..storage import atomic_path
 from .bars import bar
-
-if TYPE_CHECKING:
-    from ..sequence import MeshSequence
+from .files import SEQUENCES, check_outputs, read_sequence, write_sequence
 
 
 def add_verbs(verbs: argparse._SubParsersAction) -> None:
@@ -37,9 +33,7 @@ def add_verbs(verbs: argparse._SubParsersAction) -> None:
 def _track(chosen: argparse.Namespace) -> None:
     from ..registration.tracking import TrackSettings, track_topology
 
-    suffix = chosen.output.suffix.lower()
-    if suffix not in (".glb", ".safetensors"):
-        raise InputError(f"--output is {chosen.output}; give a name that ends in .glb or .safetensors.")
+    check_outputs(chosen, {"output": SEQUENCES, "report": (".json",)})
     settings = TrackSettings(
         faces=chosen.faces,
         anchor=int(chosen.anchor) if chosen.anchor.isdecimal() else chosen.anchor,
@@ -49,10 +43,10 @@ def _track(chosen: argparse.Namespace) -> None:
         solver=chosen.solver,
         seed=chosen.seed,
     )
-    meshes = _read(chosen.input)
+    meshes = read_sequence(chosen.input)
     with bar("tracking", chosen.quiet) as progress:
         result = track_topology(meshes, settings, progress)
-    _write(result.meshes, chosen.output)
+    write_sequence(result.meshes, chosen.output)
     if chosen.report:
         with atomic_path(chosen.report) as temporary:
             temporary.write_text(json.dumps(result.report.to_dict(), indent=1), encoding="ascii")
@@ -60,22 +54,3 @@ def _track(chosen: argparse.Namespace) -> None:
         print("\n".join(result.report.table() + result.report.hints()))
     parts = ", ".join(f"{first}-{stop - 1}" for first, stop in result.segments)
     print(f"{chosen.output}: {len(result.segments)} topologies (frames {parts}), {result.report.seconds:.1f} s")
-
-
-def _read(path: Path) -> MeshSequence:
-    if path.suffix.lower() == ".safetensors":
-        from ..sequence import MeshSequence
-
-        return MeshSequence.load(path)
-    from ..importing import load_sequence
-
-    return load_sequence(path)
-
-
-def _write(meshes: MeshSequence, path: Path) -> None:
-    if path.suffix.lower() == ".safetensors":
-        meshes.save(path)
-        return
-    from ..export import write_glb
-
-    write_glb(meshes, path)

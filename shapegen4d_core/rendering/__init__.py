@@ -5,7 +5,7 @@ from __future__ import annotations
 from .contact_sheet import contact_sheet, save_png
 from .differentiable import interpolate, soft_mask
 from .frames import natural_style, render_sequence
-from .movie import check_name, save_pictures
+from .movie import check_request, save_pictures
 from .overlay import composite, overlay, parse_colour
 from .rasterise import Raster, rasterise, rasterise_views
 from .shade import Surface, render_surface
@@ -16,7 +16,7 @@ from .views import clip_camera, framing_camera, opencv_camera
 __all__ = [
     "Raster",
     "Surface",
-    "check_name",
+    "check_request",
     "clip_camera",
     "composite",
     "contact_sheet",

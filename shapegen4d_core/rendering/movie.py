@@ -5,6 +5,7 @@ Every file is written whole or not at all, and so is the folder.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import uuid
@@ -38,10 +39,11 @@ def save_pictures(
 
     ``.mp4`` (H.264, opaque, even sides), ``.webp`` and ``.gif`` play in a loop, ``.png`` is a contact sheet with
     ``columns`` per row, and a name without a suffix is a new folder of numbered PNG files. WebP and PNG keep alpha,
-    GIF rounds it to 0 or 1. Raises InputError for another name, a size MP4 cannot hold or alpha in an MP4.
+    GIF rounds it to 0 or 1. Raises InputError for another name, a rate that is not positive, a size MP4 cannot hold or
+    alpha in an MP4.
     """
     path = Path(path)
-    writer = _writer(path)
+    writer = check_request(path, fps, columns)
     if pictures.dim() != 4 or pictures.shape[3] not in (3, 4) or pictures.numel() == 0:
         raise InputError(f"The pictures have shape {list(pictures.shape)}, accepted is [T,H,W,3 or 4].")
     if path.suffix.lower() == ".png":
@@ -54,18 +56,24 @@ def save_pictures(
         raise InputError(f"Cannot write {path}: {error}.") from error
 
 
-def check_name(path: str | os.PathLike) -> None:
-    """Raise InputError for a name that :func:`save_pictures` would refuse, before anything is drawn."""
-    _writer(Path(path))
-
-
 Writer = Callable[[np.ndarray, Path, float, Callable[[int], None]], None]
+
+
+def check_request(path: str | os.PathLike, fps: float, columns: int | None = None) -> Writer | None:
+    """What writes ``path``; raises InputError for what :func:`save_pictures` would refuse, before anything is drawn."""
+    if not (math.isfinite(fps) and fps > 0):
+        raise InputError(f"fps is {fps:g}, accepted is a positive number of pictures per second.")
+    if columns is not None and columns < 1:
+        raise InputError(f"columns is {columns}, accepted is at least 1.")
+    return _writer(Path(path))
 
 
 def _writer(path: Path) -> Writer | None:
     suffix = path.suffix.lower()
     if suffix and suffix not in SUFFIXES:
         raise InputError(f"{path} ends in {suffix}; accepted are {', '.join(SUFFIXES)}, or a folder for PNG files.")
+    if not path.parent.is_dir():
+        raise InputError(f"Cannot write {path}: the folder {path.parent} does not exist; create it first.")
     if not suffix and (path.is_file() or (path.is_dir() and any(path.iterdir()))):
         raise InputError(f"{path} is there already; give the name of a new folder for the PNG files.")
     return {".mp4": _mp4, ".webp": _webp, ".gif": _gif, "": _folder}.get(suffix)
@@ -126,8 +134,6 @@ def _durations(fps: float, images: list[Image.Image], unit: int) -> list[int]:
 
 
 def _folder(frames: np.ndarray, path: Path, fps: float, done: Callable[[int], None]) -> None:
-    if not path.parent.is_dir():
-        raise InputError(f"Cannot write {path}: the folder {path.parent} does not exist; create it first.")
     temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
     temporary.mkdir()
     try:
