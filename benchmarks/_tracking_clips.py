@@ -9,13 +9,13 @@ from pathlib import Path
 import fast_simplification
 import numpy as np
 import trimesh
-from scipy.spatial import cKDTree
 from skimage.measure import marching_cubes
 
 from shapegen4d_core.data import fields
 from shapegen4d_core.data.procedural import Asset, ProceduralSettings, build_asset
+from shapegen4d_core.geometry.closest_point import MeshTree
 from shapegen4d_core.geometry.mesh import area_vectors
-from shapegen4d_core.geometry.surface_points import choose_points, unit_box
+from shapegen4d_core.geometry.surface_points import unit_box
 from shapegen4d_core.importing import load_animated
 from shapegen4d_core.sequence import MeshSequence
 
@@ -25,14 +25,19 @@ ANIMATED = Path(__file__).parents[1] / "tests" / "data" / "animated"
 
 @dataclass(frozen=True)
 class HiddenClip:
-    """A sequence in the unit box; ``carry`` takes points [P,3] of frame 0 to frame t; ``looks`` gives the true normal
-    [P,3] of the surface nearest to points of frame t, None when it is not known.
+    """A sequence in the unit box and what is true of it.
+
+    ``carry`` takes points [P,3] of frame 0 to frame t. ``image`` gives the normals [F,3], of any length, that faces of
+    frame 0 (corners [F,3,3]) truly have in frame t: each face is carried by the surface under its own centre, so that
+    an image can not fold where neighbours are carried apart. ``looks`` gives the normal [P,3] of the true surface of
+    frame t at its point nearest to each of [P,3].
     """
 
     name: str
     meshes: MeshSequence
     carry: Callable[[np.ndarray, int], np.ndarray]
-    looks: Callable[[np.ndarray, int], np.ndarray] | None = None
+    image: Callable[[np.ndarray, int], np.ndarray]
+    looks: Callable[[np.ndarray, int], np.ndarray]
 
 
 def procedural(family: str, seed: int, frames: int, resolution: int) -> HiddenClip:
@@ -40,11 +45,16 @@ def procedural(family: str, seed: int, frames: int, resolution: int) -> HiddenCl
     asset = build_asset(family, seed, ProceduralSettings(frames=frames))
     rng = np.random.default_rng(seed)
     meshes = [_extracted(asset, t, resolution, rng.uniform(-0.5, 0.5)) for t in range(frames)]
+
+    def looks(points: np.ndarray, frame: int) -> np.ndarray:
+        return fields.project(*asset.poses[frame], asset.to_object(points), 8)[1] @ asset.turn.T
+
     return HiddenClip(
         f"{family}-{seed}",
         MeshSequence(tuple(v for v, _ in meshes), tuple(f for _, f in meshes), 8.0, family),
         lambda points, t: _carried(asset, points, t),
-        lambda points, t: fields.project(*asset.poses[t], asset.to_object(points), 8)[1] @ asset.turn.T,
+        lambda corners, t: looks(_carried(asset, corners.mean(axis=1), t), t),
+        looks,
     )
 
 
@@ -70,24 +80,48 @@ def animated(name: str, frames: int, faces: int = 20_000) -> HiddenClip:
     """An animated file, every frame cut finer, shaken by a thousandth of a half box and simplified on its own."""
     mesh = load_animated(ANIMATED / f"{name}.glb", frames=frames)
     box = unit_box(list(mesh.vertices))
-    shapes = [box(vertices) for vertices in mesh.vertices]
+    shapes, skin = _welded([box(vertices) for vertices in mesh.vertices], mesh.faces)
     rng = np.random.default_rng(0)
     rows = []
     for shape in shapes:
-        fine, triangles = shape, mesh.faces
+        fine, triangles = shape, skin
         while len(triangles) < 4 * faces:
             fine, triangles = trimesh.remesh.subdivide(fine, triangles)
         fine = fine + 1e-3 * rng.normal(size=fine.shape)
         points, kept = fast_simplification.simplify(fine.astype(np.float32), triangles, target_count=faces)
         rows.append((points.astype(np.float32), kept.astype(np.int32)))
-    places = choose_points(shapes[0], mesh.faces, 200_000, 0)
-    tree = cKDTree(places.on(shapes[0], mesh.faces))
+    trees = [MeshTree(shape, skin) for shape in shapes]
 
     def carry(points: np.ndarray, frame: int) -> np.ndarray:
-        _, nearest = tree.query(points)
-        return places.on(shapes[frame], mesh.faces)[nearest]
+        found = trees[0].closest(points)
+        return (trees[frame].corners[found.face] * found.barycentric[..., None]).sum(axis=1)
 
-    return HiddenClip(name, MeshSequence(tuple(v for v, _ in rows), tuple(f for _, f in rows), mesh.fps, name), carry)
+    def image(corners: np.ndarray, frame: int) -> np.ndarray:
+        under = trees[0].closest(corners.mean(axis=1)).face
+        first, now = (_axes(trees[t].corners[under]) for t in (0, frame))
+        edges = (corners[:, 1:] - corners[:, :1]) @ np.linalg.inv(first) @ now
+        return np.cross(edges[:, 0], edges[:, 1])
+
+    def looks(points: np.ndarray, frame: int) -> np.ndarray:
+        return _axes(trees[frame].corners[trees[frame].closest(points).face])[:, 2]
+
+    sequence = MeshSequence(tuple(v for v, _ in rows), tuple(f for _, f in rows), mesh.fps, name)
+    return HiddenClip(name, sequence, carry, image, looks)
+
+
+def _axes(corners: np.ndarray) -> np.ndarray:
+    """Two edges and the unit normal of triangles [P,3,3], as rows [P,3,3]."""
+    edges = corners[:, 1:] - corners[:, :1]
+    normal = np.cross(edges[:, 0], edges[:, 1])
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    return np.concatenate([edges, normal[:, None]], axis=1)
+
+
+def _welded(shapes: list[np.ndarray], faces: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+    """Vertices that are together in every frame as one: shaken apart, the seams of a texture would be open cracks."""
+    paths = np.concatenate(shapes, axis=1).round(6)
+    _, first, number = np.unique(paths, axis=0, return_index=True, return_inverse=True)
+    return [shape[first] for shape in shapes], number.reshape(-1)[faces].astype(np.int32)
 
 
 def diagonal(meshes: MeshSequence) -> float:
@@ -95,11 +129,14 @@ def diagonal(meshes: MeshSequence) -> float:
     return float(np.linalg.norm(np.ptp(meshes.bounds(), axis=0)))
 
 
-def turned_over(clip: HiddenClip, found: np.ndarray, truth: np.ndarray, faces: np.ndarray, frame: int) -> float:
-    """Share of faces that look away from their true image, of those whose true image is not folded itself."""
-    normals = area_vectors(truth, faces)
-    sound = np.ones(len(faces), bool)
-    if clip.looks is not None:
-        lengths = np.linalg.norm(normals, axis=1)
-        sound = (normals * clip.looks(truth[faces].mean(axis=1), frame)).sum(axis=1) > 0.3 * lengths
-    return float(((area_vectors(found, faces) * normals).sum(axis=1) < 0)[sound].mean())
+def turned_over(clip: HiddenClip, first: np.ndarray, found: np.ndarray, faces: np.ndarray, frame: int) -> np.ndarray:
+    """Shares of faces, tracked from vertices ``first`` to ``found`` [V,3], that look away from their true image, and
+    that look away from the true surface where they lie as well.
+
+    The first count holds faces that slid around a limb or a crease, and those whose true place the other parts have
+    swallowed; the second is of faces that are really inside out: pleats and folds.
+    """
+    normals = area_vectors(found, faces)
+    turned = (normals * clip.image(first[faces], frame)).sum(axis=1) < 0
+    wrong = (normals * clip.looks(found[faces].mean(axis=1), frame)).sum(axis=1) < 0
+    return np.array([turned.mean(), (turned & wrong).mean()])
