@@ -3,6 +3,9 @@
 The energy is sum over vertices i and their neighbours j of w_ij |(x_i - x_j) - R_i (p_i - p_j)|^2 with the rotations
 R_i that make it least (the "spokes" form): zero for every rigid motion, whichever way it turns. N nodes are the
 vertices of a mesh or the nodes of any graph.
+
+Alone it lets a surface fold like paper: a pleat costs its creases only, since either side is moved rigidly. With
+``smoothness`` each rotation is also drawn towards its neighbours' (after Levi and Gotsman 2015), and pleats open.
 """
 
 from __future__ import annotations
@@ -14,12 +17,16 @@ from .laplacian import cotangent_weights, laplacian
 from .linear_solver import Factored
 
 LEAST_WEIGHT = 0.05  # a negative or vanishing cotangent weight would let edges flip at no cost
+SWEEPS = 4  # over all nodes, each with the rotations of its neighbours from the one before
 
 
 class Arap:
-    """The energy of nodes with the rest positions ``rest`` [N,3] and undirected ``edges`` [E,2], ``weights`` [E]."""
+    """The energy of nodes with the rest positions ``rest`` [N,3] and undirected ``edges`` [E,2], ``weights`` [E].
 
-    def __init__(self, rest: np.ndarray, edges: np.ndarray, weights: np.ndarray) -> None:
+    ``smoothness`` is the weight of the neighbours' mean rotation against a node's own edges, 0 for none.
+    """
+
+    def __init__(self, rest: np.ndarray, edges: np.ndarray, weights: np.ndarray, smoothness: float = 0.0) -> None:
         self.rest = np.asarray(rest, dtype=np.float64)
         self.start, self.stop = np.concatenate([edges, edges[:, ::-1]]).T
         self.weights = np.concatenate([weights, weights]).astype(np.float64)
@@ -27,18 +34,31 @@ class Arap:
         self.gather = csr_array((np.ones(len(places)), (self.start, places)), shape=(count, len(places)))
         self.laplacian = laplacian(edges, weights, count)
         self.rest_edges = self.rest[self.start] - self.rest[self.stop]
+        size = self.gather @ (self.weights * (self.rest_edges**2).sum(axis=1))
+        degree = np.maximum(self.gather @ np.ones(len(places)), 1)
+        self._drawn = smoothness * size / degree
 
     @classmethod
-    def of_mesh(cls, vertices: np.ndarray, faces: np.ndarray, least: float | None = LEAST_WEIGHT) -> Arap:
+    def of_mesh(
+        cls, vertices: np.ndarray, faces: np.ndarray, least: float | None = LEAST_WEIGHT, smoothness: float = 0.0
+    ) -> Arap:
         """The energy of a mesh [V,3], [F,3] with cotangent weights, none below ``least`` (None leaves them)."""
         edges, weights = cotangent_weights(vertices, faces)
-        return cls(vertices, edges, weights if least is None else np.maximum(weights, least))
+        return cls(vertices, edges, weights if least is None else np.maximum(weights, least), smoothness)
 
     def rotations(self, positions: np.ndarray) -> np.ndarray:
-        """The rotation [N,3,3] of each node that takes its rest edges nearest to those of ``positions`` [N,3]."""
+        """The rotation [N,3,3] of each node that takes its rest edges nearest to those of ``positions`` [N,3].
+
+        With smoothness also near to the rotations of its neighbours.
+        """
         edges = positions[self.start] - positions[self.stop]
         products = (self.weights[:, None] * edges)[:, :, None] * self.rest_edges[:, None, :]
-        return nearest_rotations((self.gather @ products.reshape(-1, 9)).reshape(-1, 3, 3))
+        own = self.gather @ products.reshape(-1, 9)
+        turns = nearest_rotations(own.reshape(-1, 3, 3))
+        for _ in range(SWEEPS if self._drawn.any() else 0):
+            around = self.gather @ turns[self.stop].reshape(-1, 9)
+            turns = nearest_rotations((own + self._drawn[:, None] * around).reshape(-1, 3, 3))
+        return turns
 
     def energy(self, positions: np.ndarray, rotations: np.ndarray | None = None) -> float:
         """The energy of ``positions`` [N,3], with the best rotations when none are given."""

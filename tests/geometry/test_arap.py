@@ -9,6 +9,7 @@ from shapegen4d_core.data.parts import rotation
 from shapegen4d_core.errors import InputError
 from shapegen4d_core.geometry.arap import Arap, nearest_rotations, solve_with_handles
 from shapegen4d_core.geometry.linear_solver import Factored
+from shapegen4d_core.geometry.mesh import area_vectors
 
 
 @pytest.fixture
@@ -86,3 +87,23 @@ def test_cholespy_gives_the_same(reference, arap):
     matrix = arap.laplacian + np.eye(len(arap.rest))
     right = np.random.default_rng(0).normal(size=(len(arap.rest), 3))
     np.testing.assert_allclose(Factored(matrix, "cholespy").solve(right), Factored(matrix, "scipy").solve(right))
+
+
+def test_smooth_rotations_open_a_pleat_sooner():
+    """A sheet laid in a pleat, its ends held where they lie when it is flat."""
+    across, along = np.meshgrid(np.arange(31.0), np.arange(11.0), indexing="ij")
+    corner = (np.arange(30)[:, None] * 11 + np.arange(10)).ravel()
+    faces = np.concatenate([corner[:, None] + (0, 11, 12), corner[:, None] + (0, 12, 1)])
+    flat = np.stack([across.ravel(), along.ravel(), np.zeros(31 * 11)], axis=1)
+    folded = flat.copy()
+    folded[:, 0] = np.interp(flat[:, 0], [0, 11, 19, 30], [0, 19, 11, 30])
+    folded[:, 2] = 0.3 * np.interp(flat[:, 0], [0, 10, 20, 30], [0, 1, -1, 0])
+    held = np.flatnonzero((flat[:, 0] <= 3) | (flat[:, 0] >= 27))
+    turned = []
+    for smoothness in (0.0, 4.0):
+        arap = Arap.of_mesh(flat, faces, smoothness=smoothness)
+        found = solve_with_handles(arap, held, flat[held], 4, start=folded)
+        turned.append((area_vectors(found, faces)[:, 2] < 0).mean())
+    assert turned[0] > 0.1 and turned[1] == 0
+    turn = rotation("y", 140.0)
+    np.testing.assert_allclose(arap.rotations(flat @ turn.T), np.broadcast_to(turn, (len(flat), 3, 3)), atol=1e-9)

@@ -26,8 +26,10 @@ GRAPH_ROUNDS = 3  # alternations of rotations and positions per search on the gr
 class MeshBody:
     """All vertices of the template as an elastic body with one rest shape [V,3], or several with a share each."""
 
-    def __init__(self, template: Template, *rests: tuple[np.ndarray, float]) -> None:
-        parts = [(Arap.of_mesh(rest, template.faces), share) for rest, share in rests if share > 0]
+    def __init__(self, template: Template, *rests: tuple[np.ndarray, float], smoothness: float = 0.0) -> None:
+        parts = [
+            (Arap.of_mesh(rest, template.faces, smoothness=smoothness), share) for rest, share in rests if share > 0
+        ]
         self.arap = parts[0][0] if len(parts) == 1 else Blend(parts)
         self.to_samples = template.to_samples
 
@@ -87,7 +89,8 @@ class Fitter:
         if self.settings.solver == "large-steps":
             return descend(vertices, self.template, target, self.settings, check)
         memory = self.settings.memory
-        body = MeshBody(self.template, (rest, memory), (vertices if matched else start, 1 - memory))
+        before = vertices if matched else start
+        body = MeshBody(self.template, (rest, memory), (before, 1 - memory), smoothness=self.settings.smoothness)
         return self._fine(body, vertices, target, progress, check)
 
     def _coarse(

@@ -22,7 +22,7 @@ from .surface import unit
 
 POINTS = 10_000
 MATCHED = 0.05  # half boxes; a point with nothing that looks the same way within this has no partner
-GOOD_RATIO, GOOD_FLIPPED, GOOD_UNMATCHED = 1.5, 0.002, 0.02
+GOOD_RATIO, GOOD_FLIPPED, GOOD_CROSSING, GOOD_UNMATCHED = 1.5, 0.002, 0.02, 0.02
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,9 @@ class FrameReport:
 
     ``before`` and ``after``: Chamfer distance (sum of both means) to the frame's own mesh of the neighbour it started
     from and of the result; ``floor``: between two samples of that mesh. ``unmatched``: share 0..1 of both surfaces
-    with no like-facing partner within 5 % of the half box. ``flipped``, ``crossing``: shares of faces turned over and
-    of faces that pass through others. ``strain``: mean |log2| of edge lengths over the anchor's, ``strain_most`` its
+    with no like-facing partner within 5 % of the half box. ``flipped``, ``crossing``: shares of faces turned over
+    against their corners' own rotations, and of faces that pass through others, as those of a pleat do, whose corners
+    turn with it. ``strain``: mean |log2| of edge lengths over the anchor's, ``strain_most`` its
     99th percentile. ``change``: why a new topology begins here, empty when none does. ``segment`` counts from 0.
     """
 
@@ -73,6 +74,7 @@ class TrackReport:
         checks = (
             ("lie off their meshes", lambda f: f.ratio > GOOD_RATIO, "more iterations or samples may help"),
             ("have flipped faces", lambda f: f.flipped > GOOD_FLIPPED, "a higher last stiffness may help"),
+            ("have faces that pass through others", lambda f: f.crossing > GOOD_CROSSING, "pleats, or parts in contact"),
             ("leave surface without a partner", lambda f: f.unmatched > GOOD_UNMATCHED, "parts touch or move far"),
         )
         said = []

@@ -32,6 +32,8 @@ class TrackSettings:
     normal_weight: half boxes that opposite normals count for in the search, times one half.
     plane: share 0..1 of the distance along the normal only; the rest counts in every direction.
     memory: share 0..1 of the anchor's shape in what rigidity compares with; the rest is the frame before.
+    smoothness: weight of the neighbours' rotations in each vertex's own, so that the mesh does not lie in pleats; 0 for
+        plain rigidity.
     refit: every this many frames the anchor is also fitted directly, and the better fit is kept; 0 never.
     solver: "gauss-newton", or "large-steps" (preconditioned gradient descent of the same distances, for comparison).
     seed: start of the random numbers of all samples.
@@ -49,6 +51,7 @@ class TrackSettings:
     normal_weight: float = 0.2
     plane: float = 0.3
     memory: float = 1.0
+    smoothness: float = 4.0
     refit: int = 0
     solver: str = "gauss-newton"
     seed: int = 0
@@ -68,6 +71,8 @@ class TrackSettings:
         _share("memory", self.memory)
         if not _finite(self.normal_weight) or not 0 <= self.normal_weight <= 10:
             raise InputError(f"Track setting normal_weight is {self.normal_weight!r}; accepted is 0 to 10 half boxes.")
+        if not _finite(self.smoothness) or not 0 <= self.smoothness <= 100:
+            raise InputError(f"Track setting smoothness is {self.smoothness!r}; accepted is 0 to 100.")
         pair = self.stiffness
         if not isinstance(pair, tuple) or len(pair) != 2 or not all(_finite(value) and value > 0 for value in pair):
             raise InputError(f"Track setting stiffness is {pair!r}; accepted are two positive numbers.")
