@@ -139,13 +139,16 @@ def _mirror_image(
     image_colour = image[:, :3] / np.maximum(image[:, 3:4], 1e-6)
     both = np.flatnonzero((trust > 0.5) & (there > 0.5))
     apart = np.abs(texels.mix(surface.vertices(mirror.source), surface.faces, both) @ mirror.normal - mirror.offset)
-    note = _disagreement(colour, image_colour, both[apart > _APART * surface.half_box])
+    comparable = both[apart > _APART * surface.half_box]
+    note = _disagreement(colour, image_colour, comparable)
     if note:
         return None, note, None
     plane = "x = 0" if abs(mirror.normal[0]) == 1 and mirror.offset == 0 else "a plane found"
     other = f" as frame {mirror.target + 1}" if mirror.target != mirror.source else ""
     frames = f"frame {mirror.source + 1}{other}"
     note = f"symmetric about {plane} ({frames}, distance {mirror.distance / surface.half_box:.4f})"
+    if len(comparable) < _PAIRS:
+        note += "; too little of both sides is seen to compare their colours, so look at the side that was filled in"
     return mirror, note, (image_colour, there, image[:, 4] / np.maximum(image[:, 3], 1e-6) * (there > 0))
 
 

@@ -39,7 +39,8 @@ def test_diffusion_between_two_ends_is_a_ramp(tube):
     found = spread(surface, texels, np.sign(height)[:, None].astype(np.float32), trust)[:, 0]
     between = np.abs(height) < 0.7
     assert surface.cut.charts > 1
-    assert np.abs(found - height / 0.8)[between].max() < 0.2
+    off = np.abs(found - height / 0.8)[between]
+    assert off.mean() < 0.042 and off.max() < 0.16  # places that are partly known are held: half an edge of 0.2
     assert np.array_equal(found[trust == 1], np.sign(height)[trust == 1])
 
 
