@@ -42,6 +42,7 @@ WITHOUT = {
     "stiffer end (0.01)": {"stiffness": (0.1, 0.01)},
     "half the rounds": {"iterations": 20, "coarse_iterations": 10},
     "half the samples": {"samples": 4000},
+    "no smooth rotations": {"smoothness": 0.0},
     "rigidity against the frame before": {"memory": 0.0},
     "rigidity against both": {"memory": 0.5},
     "anchor fitted again every 2nd frame": {"refit": 2},

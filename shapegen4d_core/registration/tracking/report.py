@@ -74,7 +74,7 @@ class TrackReport:
         checks = (
             ("lie off their meshes", lambda f: f.ratio > GOOD_RATIO, "more iterations or samples may help"),
             ("have flipped faces", lambda f: f.flipped > GOOD_FLIPPED, "a higher last stiffness may help"),
-            ("have faces that pass through others", lambda f: f.crossing > GOOD_CROSSING, "pleats, or parts in contact"),
+            ("have faces that cross others", lambda f: f.crossing > GOOD_CROSSING, "pleats, or parts in contact"),
             ("leave surface without a partner", lambda f: f.unmatched > GOOD_UNMATCHED, "parts touch or move far"),
         )
         said = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import numpy as np
@@ -59,6 +60,8 @@ def test_report(tracked):
         assert row.unmatched < 0.02 and row.strain > 0.01 and not row.change
     assert said.frames[0].strain == 0 and said.hints() == []
     assert len(said.table()) == 5
+    folded = dataclasses.replace(said, frames=(*said.frames[:3], dataclasses.replace(said.frames[3], crossing=0.05)))
+    assert folded.hints() == ["Frames 3 have faces that cross others; pleats, or parts in contact."]
 
 
 def test_same_seed_same_result(bending):
@@ -134,6 +137,7 @@ def test_refusals(bending):
     "wrong",
     [{"faces": 10}, {"anchor": "last"}, {"anchor": -1}, {"on_change": "hide"}, {"iterations": 0}, {"plane": 1.5},
      {"stiffness": (1.0,)}, {"stiffness": (1.0, 0.0)}, {"solver": "magic"}, {"normal_weight": float("nan")},
+     {"smoothness": -1.0},
      {"samples": 5.0}],
     ids=str,
 )  # fmt: skip
