@@ -135,7 +135,7 @@ def read_quality(
             drawn.append(_silhouette(vertices, faces, camera, clip))
         tick(progress, check, index + 1, meshes.frame_count)
     drift = volume_drift(np.asarray(volumes)) if volumes[0] > 0 else 0.0
-    iou, flicker = (None, None) if clip is None else _against(torch.stack(drawn), clip.frames[..., 3] > 0.5)
+    iou, flicker = (None, None) if clip is None else _against(torch.stack(drawn), clip.frames[..., 3] > 0.5, check)
     return Quality(float(np.mean(bends)) if bends else 0.0, drift, tuple(pieces), iou, flicker)
 
 
@@ -153,20 +153,33 @@ def _silhouette(vertices: np.ndarray, faces: np.ndarray, camera: Camera, clip: C
     return rasterise(torch.from_numpy(vertices), torch.from_numpy(faces), *clip_camera(camera, clip), size).face_id >= 0
 
 
-def _against(drawn: Tensor, masks: Tensor) -> tuple[tuple[float, ...], float | None]:
-    """Overlap [T] of two stacks of masks bool [T,H,W], and how much more the first changes unevenly."""
+def _against(drawn: Tensor, masks: Tensor, check: Check | None) -> tuple[tuple[float, ...], float | None]:
+    """Overlap [T] of two stacks of masks bool [T,H,W], 1 where both are empty, and how much more the first changes
+    unevenly.
+    """
     both, either = (drawn & masks).sum(dim=(1, 2)), (drawn | masks).sum(dim=(1, 2))
-    iou = tuple(float(value) for value in both / either.clamp(min=1))
-    moved, wanted = jitter(_distances(drawn)), jitter(_distances(masks))
+    iou = tuple(float(value) for value in torch.where(either > 0, both / either.clamp(min=1), 1.0))
+    moved, wanted = _unevenness(drawn, check), _unevenness(masks, check)
     return iou, moved / wanted if wanted > 0 else None
 
 
-def _distances(masks: Tensor) -> np.ndarray:
-    """Signed distances [T,H,W] to the outline in pixels, positive inside, cut off at an eighth of the height."""
-    limit = masks.shape[1] / 8
-    inside = (distance_transform_edt(mask).clip(max=limit) for mask in masks.numpy())
-    outside = (distance_transform_edt(~mask).clip(max=limit) for mask in masks.numpy())
-    return np.stack([near - far for near, far in zip(inside, outside)])
+def _unevenness(masks: Tensor, check: Check | None) -> float:
+    """Jitter of the distances to the outlines of masks bool [T,H,W]; three frames of them are in memory at a time."""
+    fields, bends = [], []
+    for mask in masks.numpy():
+        tick(None, check, len(bends), len(masks))
+        fields = [*fields[-2:], _distances(mask)]
+        if len(fields) == 3:
+            bends.append(jitter(np.stack(fields)))
+    return float(np.mean(bends)) if bends else 0.0
+
+
+def _distances(mask: np.ndarray) -> np.ndarray:
+    """Signed distance [H,W] to the outline in pixels, positive inside, cut off at an eighth of the height."""
+    limit = len(mask) / 8
+    if mask.all() or not mask.any():  # no outline to be near to
+        return np.full(mask.shape, limit if mask.all() else -limit)
+    return distance_transform_edt(mask).clip(max=limit) - distance_transform_edt(~mask).clip(max=limit)
 
 
 class _OrientedPoints:

@@ -77,6 +77,24 @@ def test_an_empty_frame_is_read_and_named():
     assert read.pieces == (1, 1, 0, 1) and read.silhouette_iou[2] == 0 and "Frame 3 is empty" in read.hints()[0]
 
 
+def test_a_frame_that_is_empty_in_mesh_and_film_fits():
+    """The object left the picture for a moment."""
+    meshes = balls(0.02 * np.arange(5) ** 2)
+    nothing = np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32)
+    frames = film(meshes).frames.clone()
+    frames[2] = 0
+    vertices, faces = (
+        (*values[:2], none, *values[3:]) for values, none in zip((meshes.vertices, meshes.faces), nothing)
+    )
+    asked = []
+    read = read_quality(
+        MeshSequence(vertices, faces, 8.0), Clip(frames, 8.0), CAMERA, check=lambda: asked.append(None)
+    )
+    assert read.silhouette_iou[2] == 1 and min(read.silhouette_iou) > 0.97
+    assert read.flicker == pytest.approx(1.0, abs=0.15)
+    assert len(asked) >= 3 * 5  # also while outlines are compared, frame by frame
+
+
 def test_lines_name_the_figures():
     text = "\n".join(Quality(0.0123, 0.5, (1, 2), (0.9, 0.7), 1.5).lines())
     assert "IoU 0.800" in text and "0.700" in text and "1.50 of the video" in text and "1 to 2" in text

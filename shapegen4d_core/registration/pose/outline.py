@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .scene import Level, Scene
 
+_PIXELS_AT_ONCE = 1 << 22  # of all views in memory
 DISTANCE_WEIGHT = 2.0  # of the mean distance by which outlines miss each other, in object sizes
 
 
@@ -31,6 +32,12 @@ def outline_scores(scene: Scene, poses: Tensor, frames: list[int], longest: int)
     that missing limbs cost more than a seam; in units of the square root of the object's area.
     """
     level = scene.level(longest)
+    parts = poses.split(max(1, _PIXELS_AT_ONCE // (level.size[0] * level.size[1])))
+    columns = zip(*(_scores(scene, part, frames, level) for part in parts))
+    return OutlineScore(*(torch.cat(column) for column in columns))
+
+
+def _scores(scene: Scene, poses: Tensor, frames: list[int], level: Level) -> tuple[Tensor, Tensor]:
     iou, missed = [], []
     for frame in frames:
         drawn = ((scene.raster(poses, frame, level).face_id >= 0) & level.plate).float()
@@ -41,7 +48,7 @@ def outline_scores(scene: Scene, poses: Tensor, frames: list[int], longest: int)
         far = _distance(level, frame)
         missed.append(((drawn - wanted).abs() * far).sum(dim=(1, 2)) / area**1.5)
     iou, missed = torch.stack(iou, 1), torch.stack(missed, 1)
-    return OutlineScore(iou, (1 - iou + DISTANCE_WEIGHT * missed).mean(dim=1))
+    return iou, (1 - iou + DISTANCE_WEIGHT * missed).mean(dim=1)
 
 
 def _distance(level: Level, frame: int) -> Tensor:

@@ -62,9 +62,10 @@ def register_pose(
     stages.begin("result")
     placed, camera = place(meshes, scene, pose, settings.placement)
     overlap = outline_overlap(placed, camera, clip, check)
-    if overlap[list(scene.used)].mean() < _LEAST_OVERLAP:
+    mean = float(overlap[list(scene.paired)].mean())
+    if mean < _LEAST_OVERLAP:
         raise InputError(
-            f"The best pose found covers {overlap[list(scene.used)].mean():.0%} of the object in {clip.name!r}, which "
+            f"The best pose found covers {mean:.0%} of the object in {clip.name!r}, which "
             "is none; check that meshes and clip belong together, and that the mask shows the object."
         )
     stages.finish()
@@ -139,6 +140,7 @@ def _report(settings: PoseSettings, stages: Stages, scene: Scene, overlap: Any) 
         "settings": settings.to_dict(),
         "fov_degrees": scene.fov_degrees,
         "frames_used": [frame + 1 for frame in scene.used],
-        "iou_mean": round(float(overlap[list(scene.used)].mean()), 5),
+        "frames_paired": [frame + 1 for frame in scene.paired],
+        "iou_mean": round(float(overlap[list(scene.paired)].mean()), 5),
         "stages": stages.notes,
     }

@@ -1,6 +1,7 @@
 """What a pose is judged on: simplified meshes, and the clip's outlines and brightness at several sizes.
 
-Only frames in which both a mesh and the object in the picture exist take part. Pictures are cut to one square window
+Only frames in which both a mesh and the object in the picture exist take part, and of those at most 64, spread over
+the clip: they share one pose. Pictures are cut to one square window
 around the object in all frames, so that what a pose is judged on does not depend on how large the object is filmed.
 T' frames that take part, N poses, S x S pixels of the window, h x w of a level of it. All arithmetic is on one device;
 outlines of a level are means over the pixels they merge.
@@ -29,6 +30,7 @@ from .window import SEEN, Window, cut, known, resized, window_of
 _LUMINANCE = (0.2126, 0.7152, 0.0722)
 _COARSE_LEVEL = 64  # pixels; levels up to this are drawn with fewer faces
 _COARSE_FACES = 1200
+_MOST_FRAMES = 64  # of a clip that take part, so that memory and time do not grow with its length
 _PIXELS_AT_ONCE = 1 << 18  # of all views of one call of the rasteriser: a cancel waits for no more
 
 
@@ -59,11 +61,15 @@ class Level:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Meshes and clip as the search sees them; ``used`` are the clip's frames that take part, in order."""
+    """Meshes and clip as the search sees them.
+
+    ``used`` are the clip's frames that take part, in order; ``paired`` all that have both a mesh and an outline.
+    """
 
     shapes: tuple[Shape, ...]  # T'
     coarse_shapes: tuple[Shape, ...]  # T'
     used: tuple[int, ...]
+    paired: tuple[int, ...]
     pivot: Tensor  # [3] float64
     pictures: Tensor  # [T',S,S,4] colour times alpha, and alpha
     plate: Tensor  # [S,S]
@@ -85,9 +91,7 @@ class Scene:
 
     def spread(self, count: int | None) -> list[int]:
         """Positions (0..T'-1) of at most ``count`` frames spread evenly, the first among them; None takes all."""
-        total = len(self.used)
-        count = min(count or total, total)
-        return sorted({round(step * (total - 1) / max(1, count - 1)) for step in range(count)})
+        return _spread(len(self.used), count or len(self.used))
 
     def raster(self, poses: Tensor, frame: int, level: Level) -> Raster:
         """What every pixel shows of the mesh of ``frame`` (0..T'-1) under poses [N,6]: fields [N,h,w]."""
@@ -132,9 +136,10 @@ def build_scene(
     """Pair meshes and pictures frame by frame; raises InputError when there is nothing to pair."""
     _check_counts(meshes, clip)
     seen = (clip.frames[..., 3] > SEEN).flatten(1).any(dim=1).tolist()
-    used = tuple(t for t in range(meshes.frame_count) if seen[t] and len(meshes.faces[t]))
-    if not used:
+    paired = tuple(t for t in range(meshes.frame_count) if seen[t] and len(meshes.faces[t]))
+    if not paired:
         raise InputError(_nothing_shared(meshes, seen))
+    used = tuple(paired[place] for place in _spread(len(paired), _MOST_FRAMES))
     fine, coarse = _shapes(meshes, used, max_faces, device, check)
     low, high = meshes.bounds().astype(np.float64)
     window = window_of(clip, used)
@@ -142,6 +147,7 @@ def build_scene(
         fine,
         coarse,
         used,
+        paired,
         torch.from_numpy((low + high) / 2).to(device),
         cut(clip, used, window).to(device),
         known(clip, window).to(device),
@@ -150,6 +156,12 @@ def build_scene(
         float(fov_degrees),
         check,
     )
+
+
+def _spread(total: int, count: int) -> list[int]:
+    """At most ``count`` of 0..total-1, evenly spread, the first among them."""
+    count = min(count, total)
+    return sorted({round(step * (total - 1) / max(1, count - 1)) for step in range(count)})
 
 
 def _shapes(
@@ -187,10 +199,11 @@ def _nothing_shared(meshes: MeshSequence, seen: list[bool]) -> str:
     filled = [number + 1 for number, faces in enumerate(meshes.faces) if len(faces)]
     shown = [number + 1 for number, visible in enumerate(seen) if visible]
     return (
-        f"The meshes have faces in frames {_listed(filled)} but the clip shows the object in frames {_listed(shown)}; "
+        f"The meshes have faces in frames {listed(filled)} but the clip shows the object in frames {listed(shown)}; "
         "at least one frame must have both."
     )
 
 
-def _listed(numbers: list[int]) -> str:
+def listed(numbers: list[int]) -> str:
+    """The first few of ``numbers`` in words."""
     return ", ".join(map(str, numbers[:8])) + (" ..." if len(numbers) > 8 else "")

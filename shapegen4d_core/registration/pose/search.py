@@ -19,6 +19,7 @@ from .stages import Stages
 RANK_SIDE, JUDGE_SIDE = 64, 96  # pixels
 _RANK_FRAMES, _SETTLE_FRAMES, _JUDGE_FRAMES = 2, 4, 8
 _ROLLS = 12
+_FRAMED_AT_ONCE = 256  # directions
 _APART, _SAME, _RIVAL = 10.0, 6.0, 6.0  # degrees between poses followed, found to be one, and called rivals
 _SETTLE_ROUNDS = (4, 6)
 SETTLE_STEPS = 4
@@ -42,7 +43,7 @@ def candidates(scene: Scene, settings: PoseSettings, stages: Stages) -> Tensor:
     found = []
     for turn in range(_ROLLS if settings.roll else 1):
         angles = torch.stack([yaw, pitch, torch.full_like(yaw, turn * 2 * math.pi / _ROLLS)], 1).to(device)
-        found.append(framed(scene, angles, scene.spread(None)))
+        found += [framed(scene, part, scene.spread(None)) for part in angles.split(_FRAMED_AT_ONCE)]
         stages.step()
     poses = torch.cat(found)
     cost = outline_scores(scene, poses, frames, RANK_SIDE).cost

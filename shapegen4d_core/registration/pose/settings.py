@@ -21,7 +21,8 @@ class PoseSettings:
         them 25 times and takes 300 gradient steps on frame 1 alone (V2M4's counts; slow, for comparisons).
     fov_degrees: vertical field of view of the whole picture, 5 to 120.
     search_fov: also try fields of view from 20 to 60 degrees; takes about three times as long.
-    frames: "all", or how many frames (spread over the clip, the first always among them) share in the refinement.
+    frames: "all", or how many frames (spread over the clip, the first always among them) share in the refinement; of
+        clips with more than 64 frames, 64 take part in the search.
     placement: "meshes" moves the meshes in front of a camera on the +z axis, as the paper does; "camera" leaves the
         meshes as they are and moves the camera.
     roll: also search a camera that is turned about its view axis.

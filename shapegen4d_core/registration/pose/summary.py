@@ -6,6 +6,7 @@ import numpy as np
 
 from ..quality import Quality
 from .result import PoseResult
+from .scene import listed
 
 GOOD_IOU = 0.8
 _LOST = 0.1  # overlap below the mean at which a frame is named
@@ -28,19 +29,19 @@ def summary(result: PoseResult, quality: Quality | None = None) -> list[str]:
 
 def hints(result: PoseResult) -> list[str]:
     """One sentence per value that is bad: what it means and what to try; empty when all is well."""
-    used = [frame - 1 for frame in result.report["frames_used"]]
+    paired = [frame - 1 for frame in result.report["frames_paired"]]
     mean, found = result.report["iou_mean"], []
     if mean < GOOD_IOU:
         found.append(
             f"The outlines overlap by {mean:.2f} only: look at the overlay; if the object faces another way, raise "
             "views and rivals; if it leans, switch on roll; if only its size is off, switch on search_fov."
         )
-    poor = [frame + 1 for frame in used if result.iou[frame] < mean - _LOST]
+    poor = [frame + 1 for frame in paired if result.iou[frame] < mean - _LOST]
     if poor:
-        frames = ", ".join(map(str, poor[:8]))
-        found.append(f"Frame {frames} fits clearly worse than the others: its shape or its mask differs from the clip.")
-    if len(used) < len(result.iou):
-        found.append(f"Only frames {', '.join(str(frame + 1) for frame in used)} have both a mesh and an outline.")
+        fits = "Frame {} fits" if len(poor) == 1 else "Frames {} fit"
+        found.append(f"{fits.format(listed(poor))} clearly worse than the others: shape or mask differs from the clip.")
+    if len(paired) < len(result.iou):
+        found.append(f"Only frames {listed([frame + 1 for frame in paired])} have both a mesh and an outline.")
     last = result.report["stages"].get("refine", {})
     if last.get("kept") == "start":
         found.append("The last fit was not kept, because it would have made the agreement worse.")

@@ -28,7 +28,9 @@ class Window:
 
 def window_of(clip: Clip, frames: Sequence[int]) -> Window:
     """The square around the object in all of ``frames``, with room for it to move."""
-    seen = (clip.frames[list(frames)][..., 3] > SEEN).any(dim=0)
+    seen = torch.zeros(clip.frames.shape[1:3], dtype=torch.bool)
+    for number in frames:
+        seen |= clip.frames[number, ..., 3] > SEEN
     rows, columns = (seen.any(dim=axis).nonzero()[:, 0] for axis in (1, 0))
     top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
     side = math.ceil(_ROOM * max(bottom - top, right - left)) + 2

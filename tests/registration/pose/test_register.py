@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from shapegen4d_core.errors import Cancelled
-from shapegen4d_core.registration.pose import PoseSettings, register_pose
+from shapegen4d_core.registration.pose import PoseSettings, outline, register_pose
 from shapegen4d_core.registration.pose.poses import angle_between
 from shapegen4d_core.registration.pose.result import outline_overlap
+from shapegen4d_core.registration.pose.scene import build_scene
 from shapegen4d_core.sequence import Clip
 
 QUICK = {"views": 64, "rivals": 2, "particles": 3, "moves": 1}
@@ -101,8 +102,29 @@ def test_frames_without_object_or_mesh_are_left_out(known):
     vertices[2], faces[2] = empty
     meshes = replace(known.meshes, vertices=tuple(vertices), faces=tuple(faces))
     result = register_pose(meshes, replace(known.clip, frames=frames), PoseSettings(**QUICK))
-    assert result.report["frames_used"] == [1]
+    assert result.report["frames_used"] == result.report["frames_paired"] == [1]
     assert result.iou[0] > 0.96 and result.iou[1] == 0 and result.iou[2] == 0
+
+
+def test_a_long_clip_is_searched_in_some_of_its_frames(brief):
+    """Memory and time do not grow with the clip; which frames have both a mesh and an outline is told of all."""
+    count = 100
+    frames = brief.clip.frames[:1].repeat(count, 1, 1, 1)
+    frames[7] = 0
+    meshes = replace(brief.meshes, vertices=brief.meshes.vertices[:1] * count, faces=brief.meshes.faces[:1] * count)
+    scene = build_scene(meshes, replace(brief.clip, frames=frames), 40.0, 200)
+    assert len(scene.used) == len(scene.shapes) == len(scene.pictures) == 64
+    assert scene.used[0] == 0 and scene.used[-1] == 99 and 7 not in scene.used
+    assert len(scene.paired) == 99 and 7 not in scene.paired and set(scene.used) <= set(scene.paired)
+
+
+def test_scores_do_not_depend_on_how_many_poses_are_drawn_at_once(brief, monkeypatch):
+    scene = build_scene(brief.meshes, brief.clip, 40.0, 200)
+    poses = torch.tensor([[0.1 * n, 0.2, 0.0, 0.0, 0.0, 1.2] for n in range(5)], dtype=torch.float64)
+    whole = outline.outline_scores(scene, poses, [0, 1], 64)
+    monkeypatch.setattr(outline, "_PIXELS_AT_ONCE", 2 * 64 * 64)
+    parts = outline.outline_scores(scene, poses, [0, 1], 64)
+    assert whole.iou.shape == (5, 2) and torch.equal(whole.iou, parts.iou) and torch.equal(whole.cost, parts.cost)
 
 
 def test_every_stage_reports_and_progress_grows_to_its_end(found, seen):
