@@ -203,7 +203,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=16)
     parser.add_argument("--side", type=int, default=256, help="pixels of the clip and of the compared pictures")
     parser.add_argument("--size", type=int, default=1024, help="texels of the texture")
-    parser.add_argument("--misfit", type=float, default=2.0, help="pixels by which the third table moves meshes")
+    parser.add_argument("--misfit", type=float, nargs="*", default=[1.0, 2.0], help="pixels by which meshes are moved")
     parser.add_argument("--sizes", type=int, nargs="*", help="measure time and memory at these sizes instead")
     parser.add_argument("--sheets", type=Path, help="folder for contact sheets and pages")
     parser.add_argument("--only", nargs="*", default=[], help="lines of the table, such as 'all frames'; default all")
@@ -214,7 +214,8 @@ def main() -> None:
         return
     for asset in assets:
         table(asset, options.side, options.size, 0.0, options.sheets, options.only)
-    table(assets[1], options.side, options.size, options.misfit, None, options.only)
+        for pixels in options.misfit:
+            table(asset, options.side, options.size, pixels, None, options.only)
 
 
 if __name__ == "__main__":
