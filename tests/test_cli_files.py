@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -97,3 +100,30 @@ def test_meshes_of_changing_topology_are_held_from_frame_to_frame(folder):
     write_sequence(MeshSequence((TETRAHEDRON, TETRAHEDRON), (FACES, FACES[:3]), 8.0), folder / "c.glb")
     content = (folder / "c.glb").read_bytes()
     assert b'"STEP"' in content and b'"LINEAR"' not in content
+
+
+def test_the_command_line_answers_without_heavy_modules():
+    code = "import sys; from shapegen4d_core import cli; cli.parser(); print({'torch', 'scipy'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_track_offers_what_its_settings_accept():
+    from shapegen4d_core.cli import track
+    from shapegen4d_core.registration.tracking import settings
+
+    assert (track.ON_CHANGE, track.SOLVERS) == (settings.ON_CHANGE, settings.SOLVERS)
+
+
+@pytest.mark.parametrize("verb", ["generate", "register", "track", "texture", "render"])
+def test_ctrl_c_while_a_verb_works_ends_with_130_and_leaves_nothing(verb, folder, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    if verb == "generate":
+        monkeypatch.setattr("shapegen4d_core.models.load", interrupted)
+    else:
+        monkeypatch.setattr("shapegen4d_core.sequence.MeshSequence.load", interrupted)
+    monkeypatch.chdir(folder)
+    before = sorted(folder.rglob("*"))
+    assert run(*VERBS[verb], "--quiet") == 130
+    assert capsys.readouterr().err.count("\n") == 1 and sorted(folder.rglob("*")) == before

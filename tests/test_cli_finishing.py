@@ -53,6 +53,7 @@ def test_the_sheet_is_written(made):
         (["--texture", "--fov", "0.5"], "fov_degrees is 0.5"),
         (["--texture", "--texture-size", "100"], "size is 100"),
         (["--track", "--track-faces", "3"], "faces is 3"),
+        (["--texture", "--frames", "1"], "--frames 2 or more"),
     ],
 )
 def test_bad_settings_are_refused_before_anything_is_computed(options, said, tmp_path, capsys):

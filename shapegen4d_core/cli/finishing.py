@@ -48,6 +48,8 @@ def check_finishing(chosen: argparse.Namespace) -> None:
     """Refuse settings before hours are spent; raises InputError."""
     if chosen.save_camera and not (chosen.pose or chosen.texture):
         raise InputError("--save-camera needs the camera that --pose finds; add --pose.")
+    if chosen.frames == 1 and (chosen.track or chosen.texture):
+        raise InputError("--track and --texture carry a mesh from frame to frame; give --frames 2 or more.")
     _settings(chosen)
 
 

@@ -6,10 +6,12 @@ import argparse
 import json
 from pathlib import Path
 
-from ..registration.tracking.settings import ON_CHANGE, SOLVERS
 from ..storage import atomic_path
 from .bars import bar
 from .files import SEQUENCES, check_outputs, read_sequence, write_sequence
+
+ON_CHANGE = ("split", "force", "error")  # as in the settings, which import too much for --help
+SOLVERS = ("gauss-newton", "large-steps")
 
 
 def add_verbs(verbs: argparse._SubParsersAction) -> None:
