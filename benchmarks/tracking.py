@@ -44,7 +44,7 @@ WITHOUT = {
     "half the samples": {"samples": 4000},
     "no smooth rotations": {"smoothness": 0.0},
     "rigidity against the frame before": {"memory": 0.0},
-    "rigidity against both": {"memory": 0.5},
+    "rigidity against the anchor": {"memory": 1.0},
     "anchor fitted again every 2nd frame": {"refit": 2},
     "back from the ends too": {"bidirectional": True},
     "large steps instead (no graph)": {"solver": "large-steps", "coarse_iterations": 0},

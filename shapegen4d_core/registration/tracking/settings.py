@@ -31,7 +31,8 @@ class TrackSettings:
     stiffness: (first, last) weight of rigidity against distance, lowered geometrically over the rounds.
     normal_weight: half boxes that opposite normals count for in the search, times one half.
     plane: share 0..1 of the distance along the normal only; the rest counts in every direction.
-    memory: share 0..1 of the anchor's shape in what rigidity compares with; the rest is the frame before.
+    memory: share 0..1 of the anchor's shape in what rigidity compares with; the rest is the frame before. More of it
+        holds the lengths of edges over a long sequence, less of it leaves fewer folds where parts slide over others.
     smoothness: weight of the neighbours' rotations in each vertex's own, so that the mesh does not lie in pleats; 0 for
         plain rigidity.
     refit: every this many frames the anchor is also fitted directly, and the better fit is kept; 0 never.
@@ -50,7 +51,7 @@ class TrackSettings:
     stiffness: tuple[float, float] = (0.1, 0.001)
     normal_weight: float = 0.2
     plane: float = 0.3
-    memory: float = 1.0
+    memory: float = 0.2
     smoothness: float = 4.0
     refit: int = 0
     solver: str = "gauss-newton"

@@ -1,7 +1,7 @@
 """A sequence of independent meshes to one topology: the anchor's mesh carried to every frame (paper, A.2.1).
 
-Frames are fitted outward from the anchor, each from its neighbour's result; rigidity is measured against the anchor
-itself, so that distortion does not add up along the way. Where the topology really changes a new segment begins.
+Frames are fitted outward from the anchor, each from its neighbour's result; rigidity is measured against both, so that
+distortion does not add up without end along the way. Where the topology really changes a new segment begins.
 """
 
 from __future__ import annotations
