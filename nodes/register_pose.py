@@ -114,7 +114,8 @@ class RegisterPose(io.ComfyNode):
             outputs=[
                 MeshSequence.Output("posed", display_name="meshes", tooltip="The meshes at their place."),
                 Camera.Output("camera", tooltip="The camera of the whole video picture, for Render Mesh Sequence."),
-                io.Load3DCamera.Output("camera_3d", tooltip="The same camera for ComfyUI's own 3D nodes."),
+                io.Load3DCamera.Output("camera_3d", tooltip="The same camera for ComfyUI's own 3D nodes; set the "
+                "field of view of a Preview 3D by hand."),
                 io.Image.Output("overlay", tooltip="The meshes over the clip, with their outline, to judge the pose."),
                 io.String.Output("report", tooltip="Overlap per frame, every stage, flicker, drift, hints."),
             ],
