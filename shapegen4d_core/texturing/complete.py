@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..progress import Check
+from ..progress import Check, tick
 from .diffuse import spread
 from .settings import TextureSettings
 from .surface import Surface
@@ -21,6 +21,7 @@ from .texels import Texels, texel_coordinates
 MIRRORED, GIVEN = 0.3, 0.5
 """Highest confidence of a texel coloured by its mirror image, and by a given texture."""
 
+_ROWS = 1 << 18  # texels looked up at once
 _FULL = 3.0  # quality, in units of the least, from which a texel keeps its own colour entirely
 _EVERY = 8  # one of this many seen texels has its mirror image looked up, to compare colours
 _PAIRS = 100  # pairs of seen mirror images needed to compare their colours
@@ -133,7 +134,11 @@ def _mirror_image(
     page[texels.pixel, :3] = colour * trust[:, None]
     page[texels.pixel, 3], page[texels.pixel, 4] = trust, confidence * trust
     image = np.zeros((len(texels), 5), np.float32)
-    image[rows] = _bilinear(page.reshape(texels.size, texels.size, 5), surface, found.face, found.weights)
+    page = page.reshape(texels.size, texels.size, 5)
+    for start in range(0, len(rows), _ROWS):
+        tick(None, check, start, len(rows))
+        part = slice(start, start + _ROWS)
+        image[rows[part]] = _bilinear(page, surface, found.face[part], found.weights[part])
     there = np.zeros(len(texels), np.float32)
     there[rows] = image[rows, 3] * are_partners(found, settings.symmetry_tolerance * surface.half_box)
     image_colour = image[:, :3] / np.maximum(image[:, 3:4], 1e-6)

@@ -13,12 +13,10 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
 from ..geometry.distances import tree_of
-from ..geometry.laplacian import cotangent_weights
 from ..progress import Check, tick
 from .surface import Surface
 from .texels import Texels, texel_coordinates
 
-_WEIGHTS = 1e-3, 1e3  # least and most of an edge
 _RELAXATIONS = 32
 _ROWS = 1 << 20  # texels handled at once
 _INWARD = 0.75  # texels from a seam at which the other side is read
@@ -63,7 +61,7 @@ def _to_places(
 
 
 def _harmonic(surface: Surface, values: np.ndarray, share: np.ndarray, frame: int) -> np.ndarray:
-    """Places of which too little is known become the weighted mean of their neighbours: [W,C]."""
+    """Places of which too little is known become the mean of their neighbours, nearer ones counting more: [W,C]."""
     positions = surface.places(frame).astype(np.float64)
     known = share >= min(_SURROUNDED, share.max())
     links = _links(surface.welded, positions)
@@ -85,16 +83,14 @@ def _harmonic(surface: Surface, values: np.ndarray, share: np.ndarray, frame: in
 
 
 def _links(faces: np.ndarray, positions: np.ndarray) -> csc_array:
-    """Weight of each edge [W,W], symmetric: cotangents, kept positive so that no value leaves the range of the known.
-
-    With weights that only know lengths, a ramp would depend on how the surface is cut into triangles.
-    """
-    edges, weights = cotangent_weights(positions, faces)
-    kept = edges[:, 0] != edges[:, 1]
-    edges, weights = edges[kept], weights[kept].clip(*_WEIGHTS)
+    """Weight of each edge [W,W]: one over its length, symmetric."""
+    edges = np.unique(np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1), axis=0)
+    edges = edges[edges[:, 0] != edges[:, 1]]
+    length = np.linalg.norm(positions[edges[:, 0]] - positions[edges[:, 1]], axis=1)
+    pull = 1 / np.maximum(length, 1e-6 * max(length.max(initial=0), 1e-12))
     both = np.concatenate([edges, edges[:, ::-1]])
     shape = (len(positions), len(positions))
-    return csc_array(coo_array((np.concatenate([weights, weights]), (both[:, 0], both[:, 1])), shape=shape))
+    return csc_array(coo_array((np.concatenate([pull, pull]), (both[:, 0], both[:, 1])), shape=shape))
 
 
 def _relax(

@@ -1,7 +1,7 @@
 """From colours of texels to the picture of a texture: padded beyond the borders of charts.
 
-Every texel without surface takes the colour of the nearest one that has it, however far, so that neither filtering
-nor the smaller copies of a texture (mipmaps) mix in a colour from nowhere.
+Every texel without surface takes the colour of the nearest one that has it (the mean colour where none is within 64
+rows), so that neither filtering nor the smaller copies of a texture (mipmaps) mix in a colour from nowhere.
 """
 
 from __future__ import annotations
