@@ -24,7 +24,7 @@ LIT = ("shaded", "normal", "lit")  # those that need normals
 _KEY_LIGHT = (-0.45, 0.65, 0.61)  # from the upper left, in front; unit length
 _WRAP = 0.35  # how far the key light reaches around the shape, so that no part is black
 _GROUND, _SKY, _KEY = 0.20, 0.38, 0.55  # strengths of light from below, from above and of the key light
-_SAMPLES_AT_ONCE = 1 << 20  # a taller picture is drawn in bands: some 250 MB beside it, whatever its size
+_SAMPLES_AT_ONCE = 1 << 18  # larger pictures are drawn in bands: some 60 MB beside them, and soon cancelled
 
 
 @dataclass(frozen=True)

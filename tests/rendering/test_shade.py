@@ -141,6 +141,13 @@ def test_a_picture_drawn_in_bands_is_the_same_and_can_be_cancelled_between_them(
         render_surface(*given, check=check)
 
 
+def test_a_large_picture_can_be_cancelled_many_times_a_frame():
+    surface, calls = Surface(*(torch.from_numpy(array) for array in ball())), []
+    camera = Camera(0, 0, 4.0, (0, 0, 0), 35, 512, 512)
+    render_surface(surface, *opencv_camera(camera), (512, 512), "silhouette", 2, check=lambda: calls.append(1))
+    assert len(calls) >= 4  # a million samples take seconds on a busy CPU
+
+
 def test_missing_normals_are_named():
     vertices, faces = (torch.from_numpy(array) for array in ball())
     given = (Surface(vertices, faces), *opencv_camera(CAMERA), (48, 48))
