@@ -54,5 +54,5 @@ def _track(chosen: argparse.Namespace) -> None:
             temporary.write_text(json.dumps(result.report.to_dict(), indent=1), encoding="ascii")
     if not chosen.quiet:
         print("\n".join(result.report.table() + result.report.hints()))
-    parts = ", ".join(f"{first}-{stop - 1}" for first, stop in result.segments)
+    parts = ", ".join(f"{first + 1}-{stop}" for first, stop in result.segments)
     print(f"{chosen.output}: {len(result.segments)} topologies (frames {parts}), {result.report.seconds:.1f} s")

@@ -90,7 +90,7 @@ def test_textured_mesh_in_every_form(run, values, core_mesh, turning, tmp_path):
         textures.append(made.result[1])
     assert all(float((other - textures[0]).abs().mean()) < 0.02 for other in textures[1:])
     both = run("PropagateTexture", **values, textured_mesh=core_mesh, **QUICK).result
-    assert "over the textured mesh" in both[3] and " 0.0 % made up" in both[3]
+    assert "over the textured mesh" in both[3] and "made up" not in both[3]
 
 
 @dataclass

@@ -59,7 +59,7 @@ def test_the_verb_writes_morph_targets_and_a_report(meshes, tmp_path, capsys):
     assert load_sequence(output).fixed_topology
     written = json.loads(report.read_text())
     assert written["anchors"] == [1] and len(written["frames"]) == 3
-    assert "1 topologies (frames 0-2)" in capsys.readouterr().out
+    assert "1 topologies (frames 1-3)" in capsys.readouterr().out
 
 
 def test_the_verb_refuses_other_endings(meshes, tmp_path, capsys):

@@ -15,7 +15,7 @@ def checked_box(meshes: MeshSequence) -> UnitBox:
     """The box of the whole sequence; raises InputError for one frame, and for frames without a surface."""
     if meshes.frame_count < 2:
         raise InputError("Tracking was given one frame; it needs a sequence of at least two.")
-    empty = [str(t) for t, faces in enumerate(meshes.faces) if len(faces) == 0]
+    empty = [str(t + 1) for t, faces in enumerate(meshes.faces) if len(faces) == 0]
     if empty:
         raise InputError(
             f"Tracking was given frames without a surface ({', '.join(empty)}); leave them out or lower the level of "
@@ -24,7 +24,7 @@ def checked_box(meshes: MeshSequence) -> UnitBox:
     box = unit_box(meshes.vertices)
     for frame, (vertices, faces) in enumerate(zip(meshes.vertices, meshes.faces)):
         if not np.linalg.norm(area_vectors(vertices, faces), axis=1).sum() > 1e-9 * box.half_side**2:
-            raise InputError(f"Tracking was given frame {frame} whose faces have no area; leave it out.")
+            raise InputError(f"Tracking was given frame {frame + 1} whose faces have no area; leave it out.")
     return box
 
 

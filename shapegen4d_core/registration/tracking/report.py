@@ -70,26 +70,26 @@ class TrackReport:
         return dataclasses.asdict(self)
 
     def hints(self) -> list[str]:
-        """One sentence per thing that is worse than a good track; empty when nothing is."""
+        """One sentence per thing that is worse than a good track, frames counted from 1; empty when nothing is."""
         checks = (
-            ("lie off their meshes", lambda f: f.ratio > GOOD_RATIO, "more iterations or samples may help"),
-            ("have flipped faces", lambda f: f.flipped > GOOD_FLIPPED, "a higher last stiffness may help"),
-            ("have faces that cross others", lambda f: f.crossing > GOOD_CROSSING, "pleats, or parts in contact"),
-            ("leave surface without a partner", lambda f: f.unmatched > GOOD_UNMATCHED, "parts touch or move far"),
+            ("off the mesh that was given", lambda f: f.ratio > GOOD_RATIO, "more iterations or samples may help"),
+            ("flipped faces", lambda f: f.flipped > GOOD_FLIPPED, "a higher last stiffness may help"),
+            ("faces that cross others", lambda f: f.crossing > GOOD_CROSSING, "pleats, or parts in contact"),
+            ("surface without a partner", lambda f: f.unmatched > GOOD_UNMATCHED, "parts touch or move far"),
         )
         said = []
         for what, bad, advice in checks:
-            frames = [str(frame.frame) for frame in self.frames if bad(frame)]
+            frames = [str(frame.frame + 1) for frame in self.frames if bad(frame)]
             if frames:
-                said.append(f"Frames {', '.join(frames)} {what}; {advice}.")
+                said.append(f"Frame{'s' * (len(frames) > 1)} {', '.join(frames)}: {what}; {advice}.")
         return said
 
     def table(self) -> list[str]:
-        """The figures as lines of text."""
+        """The figures as lines of text, frames and segments counted from 1."""
         lines = ["frame segment  before   after   floor  ratio unmatched flipped crossing strain  most  change"]
         for f in self.frames:
             lines.append(
-                f"{f.frame:5} {f.segment:7} {f.before:7.4f} {f.after:7.4f} {f.floor:7.4f} {f.ratio:6.2f} "
+                f"{f.frame + 1:5} {f.segment + 1:7} {f.before:7.4f} {f.after:7.4f} {f.floor:7.4f} {f.ratio:6.2f} "
                 f"{100 * f.unmatched:7.2f} % {100 * f.flipped:5.2f} % {100 * f.crossing:6.2f} % {f.strain:6.3f} "
                 f"{f.strain_most:5.2f}  {f.change}"
             )

@@ -167,7 +167,7 @@ class _Run:
         if self.changes and self.settings.on_change == "error":
             at, why = min(self.changes.items())
             raise InputError(
-                f"The topology changes at frame {at} ({why}); set on_change to split or force, or cut the clip there."
+                f"The topology changes at frame {at + 1} ({why}); set on_change to split or force, or cut the clip."
             )
 
     def reports(self, parts: list[_Part]) -> list[FrameReport]:

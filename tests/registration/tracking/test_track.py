@@ -61,7 +61,7 @@ def test_report(tracked):
     assert said.frames[0].strain == 0 and said.hints() == []
     assert len(said.table()) == 5
     folded = dataclasses.replace(said, frames=(*said.frames[:3], dataclasses.replace(said.frames[3], crossing=0.05)))
-    assert folded.hints() == ["Frames 3 have faces that cross others; pleats, or parts in contact."]
+    assert folded.hints() == ["Frame 4: faces that cross others; pleats, or parts in contact."]
 
 
 def test_same_seed_same_result(bending):
@@ -103,7 +103,7 @@ def test_a_change_can_be_forced_or_refused(merging):
     forced = track_topology(merging, TrackSettings(**{**QUICK.to_dict(), "on_change": "force"}))
     assert forced.meshes.fixed_topology and forced.segments == ((0, 6),)
     assert [row.frame for row in forced.report.frames if row.change] == [3]
-    with pytest.raises(InputError, match="changes at frame 3 .parts 2 to 1.*on_change"):
+    with pytest.raises(InputError, match="changes at frame 4 .parts 2 to 1.*on_change"):
         track_topology(merging, TrackSettings(on_change="error"))
 
 
@@ -114,7 +114,7 @@ def test_a_mesh_that_loses_the_surface_begins_anew(bending):
     frames = [*zip(first.vertices, first.faces), mesh_of(union(balls), 32)]
     result = track_topology(sequence(frames), QUICK)
     assert result.segments == ((0, 2), (2, 3)) and "without a partner" in result.report.frames[2].change
-    with pytest.raises(InputError, match="changes at frame 1"):
+    with pytest.raises(InputError, match="changes at frame 2"):
         track_topology(sequence(frames[1:]), TrackSettings(**{**QUICK.to_dict(), "on_change": "error"}))
 
 
@@ -124,7 +124,7 @@ def test_refusals(bending):
     with pytest.raises(InputError, match="one frame"):
         track_topology(MeshSequence(vertices[:1], faces[:1], 8.0))
     nothing = np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32)
-    with pytest.raises(InputError, match="without a surface .1."):
+    with pytest.raises(InputError, match="without a surface .2."):
         track_topology(sequence([(vertices[0], faces[0]), nothing]))
     flat = np.zeros_like(vertices[0])
     with pytest.raises(InputError, match="no area"):
