@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..geometry.triangles import closest_on_edges
 from ..progress import Check, tick
 
 RING = 1.5  # texels around every chart that show its border
@@ -116,24 +117,8 @@ def _nearest(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.
     weights = (weights / divisor).T
     outside = np.flatnonzero(~(solid & (weights >= 0).all(axis=1)))
     distance = np.zeros(len(points))
-    weights[outside], distance[outside] = _nearest_on_edges(points[outside], triangles[outside])
+    weights[outside], distance[outside] = closest_on_edges(points[outside], triangles[outside])
     return weights, distance
-
-
-def _nearest_on_edges(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    weights, best = np.zeros((len(points), 3)), np.full(len(points), np.inf)
-    for start in range(3):
-        stop = (start + 1) % 3
-        edge = triangles[:, stop] - triangles[:, start]
-        offset = points - triangles[:, start]
-        length = (edge**2).sum(axis=1)
-        along = ((offset * edge).sum(axis=1) / np.where(length > 0, length, 1)).clip(0, 1)
-        distance = ((offset - along[:, None] * edge) ** 2).sum(axis=1)
-        nearer = distance < best
-        best[nearer] = distance[nearer]
-        weights[nearer] = 0
-        weights[nearer, start], weights[nearer, stop] = 1 - along[nearer], along[nearer]
-    return weights, best
 
 
 def _cross(first: np.ndarray, second: np.ndarray) -> np.ndarray:
