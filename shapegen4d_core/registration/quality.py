@@ -15,9 +15,8 @@ from ..geometry.mesh import area_vectors, components, enclosed_volume
 from ..geometry.motion import jitter, volume_drift
 from ..geometry.surface_points import choose_points
 from ..progress import Check, Progress, tick
-from ..rendering.rasterise import rasterise
-from ..rendering.views import clip_camera
 from ..sequence import Camera, Clip, MeshSequence
+from .outlines import SEEN, overlap, silhouette
 
 POINTS = 4096  # samples per frame; a still surface meshed anew each frame then reads about 0.001
 REACH = 0.25  # half boxes; nearest points further apart than this belong to other parts of the surface
@@ -132,35 +131,22 @@ def read_quality(
             before, now, after = clouds
             bends.append(np.abs(now.height_of(before) + now.height_of(after)).clip(max=REACH).mean())
         if clip is not None:
-            drawn.append(_silhouette(vertices, faces, camera, clip))
+            drawn.append(silhouette(vertices, faces, camera, clip))
         tick(progress, check, index + 1, meshes.frame_count)
     drift = volume_drift(np.asarray(volumes)) if volumes[0] > 0 else 0.0
-    iou, flicker = (None, None) if clip is None else _against(torch.stack(drawn), clip.frames[..., 3] > 0.5, check)
-    return Quality(float(np.mean(bends)) if bends else 0.0, drift, tuple(pieces), iou, flicker)
+    read = float(np.mean(bends)) if bends else 0.0, drift, tuple(pieces)
+    if clip is None:
+        return Quality(*read)
+    masks = clip.frames[..., 3] > SEEN
+    iou = tuple(overlap(first, second) for first, second in zip(drawn, masks))
+    moved, wanted = _unevenness(torch.stack(drawn), check), _unevenness(masks, check)
+    return Quality(*read, iou, moved / wanted if wanted > 0 else None)
 
 
 def _piece_count(vertices: np.ndarray, faces: np.ndarray) -> int:
     """Connected components, seams of a texture sewn: vertices at one place count as one."""
     _, places = np.unique(vertices, axis=0, return_inverse=True)
     return components(places.reshape(-1)[faces], len(vertices))[0]
-
-
-def _silhouette(vertices: np.ndarray, faces: np.ndarray, camera: Camera, clip: Clip) -> Tensor:
-    """Mask bool [H,W] of a mesh in the pixels of the clip."""
-    size = tuple(clip.frames.shape[1:3])
-    if len(faces) == 0:
-        return torch.zeros(size, dtype=torch.bool)
-    return rasterise(torch.from_numpy(vertices), torch.from_numpy(faces), *clip_camera(camera, clip), size).face_id >= 0
-
-
-def _against(drawn: Tensor, masks: Tensor, check: Check | None) -> tuple[tuple[float, ...], float | None]:
-    """Overlap [T] of two stacks of masks bool [T,H,W], 1 where both are empty, and how much more the first changes
-    unevenly.
-    """
-    both, either = (drawn & masks).sum(dim=(1, 2)), (drawn | masks).sum(dim=(1, 2))
-    iou = tuple(float(value) for value in torch.where(either > 0, both / either.clamp(min=1), 1.0))
-    moved, wanted = _unevenness(drawn, check), _unevenness(masks, check)
-    return iou, moved / wanted if wanted > 0 else None
 
 
 def _unevenness(masks: Tensor, check: Check | None) -> float:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import InputError
+from ..setting_checks import check_between, check_choice, check_whole
 
 MODES = ("video", "first frame")
 ALIGNMENTS = ("none", "icp", "search")
@@ -56,19 +55,19 @@ class TextureSettings:
     cached_samples_mib: int = 512
 
     def __post_init__(self) -> None:
-        _whole("size", self.size, MIN_SIZE, MAX_SIZE)
-        _choice("mode", self.mode, MODES)
-        _choice("alignment", self.alignment, ALIGNMENTS)
-        _between("sharpness", self.sharpness, 1, 16)
-        _between("border_pixels", self.border_pixels, 0, 100)
-        _between("depth_tolerance", self.depth_tolerance, 1e-5, 1)
-        _whole("robust_passes", self.robust_passes, 0, 4)
-        _between("outlier", self.outlier, 1e-3, 1)
-        _whole("refine_passes", self.refine_passes, 0, 8)
-        _between("min_quality", self.min_quality, 0, 1)
-        _between("symmetry_tolerance", self.symmetry_tolerance, 0, 1)
-        _between("transfer_distance", self.transfer_distance, 1e-4, 10)
-        _whole("cached_samples_mib", self.cached_samples_mib, 0, 1 << 20)
+        check_whole("Texture setting size", self.size, MIN_SIZE, MAX_SIZE)
+        check_choice("Texture setting mode", self.mode, MODES)
+        check_choice("Texture setting alignment", self.alignment, ALIGNMENTS)
+        check_between("Texture setting sharpness", self.sharpness, 1, 16)
+        check_between("Texture setting border_pixels", self.border_pixels, 0, 100)
+        check_between("Texture setting depth_tolerance", self.depth_tolerance, 1e-5, 1)
+        check_whole("Texture setting robust_passes", self.robust_passes, 0, 4)
+        check_between("Texture setting outlier", self.outlier, 1e-3, 1)
+        check_whole("Texture setting refine_passes", self.refine_passes, 0, 8)
+        check_between("Texture setting min_quality", self.min_quality, 0, 1)
+        check_between("Texture setting symmetry_tolerance", self.symmetry_tolerance, 0, 1)
+        check_between("Texture setting transfer_distance", self.transfer_distance, 1e-4, 10)
+        check_whole("Texture setting cached_samples_mib", self.cached_samples_mib, 0, 1 << 20)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able fields."""
@@ -85,19 +84,3 @@ class TextureSettings:
             f"A texture of {self.size} x {self.size} takes {stored:.0f} MiB as an image, and making it up to "
             f"{self.memory_bytes() / (1 << 30):.1f} GiB of memory; halve the size to quarter the larger part."
         )
-
-
-def _whole(name: str, value: Any, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise InputError(f"Texture setting {name} is {value!r}; accepted is a whole number from {low} to {high}.")
-
-
-def _between(name: str, value: Any, low: float, high: float) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not low <= value <= high:
-        raise InputError(f"Texture setting {name} is {value!r}; accepted is a number from {low:g} to {high:g}.")
-
-
-def _choice(name: str, value: Any, accepted: tuple[str, ...]) -> None:
-    if value not in accepted:
-        raise InputError(f"Texture setting {name} is {value!r}; accepted are {', '.join(accepted)}.")

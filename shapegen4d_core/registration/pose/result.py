@@ -6,16 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ...progress import Check
-from ...rendering.rasterise import rasterise
-from ...rendering.views import clip_camera
 from ...sequence import Camera, Clip, MeshSequence
+from ..outlines import SEEN, overlap, silhouette
 from .poses import LOG_DEPTH, PITCH, ROLL, YAW, rigid, rotations
 from .scene import Scene
-from .window import SEEN
 
 _FROM_OPENCV = np.array([1.0, -1.0, -1.0])
 
@@ -71,18 +68,9 @@ def moved(meshes: MeshSequence, turn: np.ndarray, shift: np.ndarray) -> MeshSequ
 
 def outline_overlap(meshes: MeshSequence, camera: Camera, clip: Clip, check: Check | None = None) -> np.ndarray:
     """Intersection over union [T] of the meshes' outlines and the clip's, in all pixels of the clip."""
-    intrinsics, turn, shift = clip_camera(camera, clip)
-    size = tuple(clip.frames.shape[1:3])
     found = np.ones(meshes.frame_count)
     for frame, (vertices, faces) in enumerate(zip(meshes.vertices, meshes.faces)):
         if check is not None:
             check()
-        wanted = clip.frames[frame, ..., 3] > SEEN
-        drawn = torch.zeros_like(wanted)
-        if len(faces):
-            points, corners = torch.from_numpy(vertices), torch.from_numpy(faces)
-            drawn = rasterise(points, corners, intrinsics, turn, shift, size).face_id >= 0
-        union = int((drawn | wanted).sum())
-        if union:
-            found[frame] = int((drawn & wanted).sum()) / union
+        found[frame] = overlap(silhouette(vertices, faces, camera, clip), clip.frames[frame, ..., 3] > SEEN)
     return found

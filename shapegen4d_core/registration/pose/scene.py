@@ -24,8 +24,9 @@ from ...rendering.raster import Raster
 from ...rendering.rasterise import rasterise_views
 from ...rendering.views import clip_camera
 from ...sequence import Camera, Clip, MeshSequence
+from ..outlines import SEEN
 from .poses import rigid
-from .window import SEEN, Window, cut, known, resized, window_of
+from .window import Window, cut, known, resized, window_of
 
 _LUMINANCE = (0.2126, 0.7152, 0.0722)
 _COARSE_LEVEL = 64  # pixels; levels up to this are drawn with fewer faces

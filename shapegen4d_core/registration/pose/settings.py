@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from typing import Any
 
 from ...errors import InputError
+from ...setting_checks import check_between, check_choice, check_whole
 
 PRESETS = ("default", "faithful")
 PLACEMENTS = ("meshes", "camera")
@@ -53,13 +53,11 @@ class PoseSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _one_of("preset", self.preset, PRESETS)
-        _one_of("placement", self.placement, PLACEMENTS)
-        fov = self.fov_degrees
-        if isinstance(fov, bool) or not isinstance(fov, (int, float)) or not math.isfinite(fov) or not 5 <= fov <= 120:
-            raise InputError(f"Pose setting fov_degrees is {fov!r}; accepted is 5 to 120 degrees.")
+        check_choice("Pose setting preset", self.preset, PRESETS)
+        check_choice("Pose setting placement", self.placement, PLACEMENTS)
+        check_between("Pose setting fov_degrees", self.fov_degrees, 5, 120, " degrees")
         if self.frames != "all":
-            _whole("frames", self.frames, 1, 1 << 20, ' or "all"')
+            check_whole("Pose setting frames", self.frames, 1, 1 << 20, ' or "all"')
         for name, low, high in (
             ("views", 16, 4096),
             ("rivals", 1, 64),
@@ -68,7 +66,7 @@ class PoseSettings:
             ("max_faces", 200, 1 << 24),
             ("seed", 0, 2**64 - 1),
         ):
-            _whole(name, getattr(self, name), low, high)
+            check_whole(f"Pose setting {name}", getattr(self, name), low, high)
         for name in ("search_fov", "roll", "settle", "refine", "appearance"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f"Pose setting {name} is {getattr(self, name)!r}; accepted is true or false.")
@@ -76,13 +74,3 @@ class PoseSettings:
     def to_dict(self) -> dict[str, Any]:
         """JSON-able fields."""
         return dataclasses.asdict(self)
-
-
-def _one_of(name: str, value: Any, accepted: tuple[str, ...]) -> None:
-    if value not in accepted:
-        raise InputError(f"Pose setting {name} is {value!r}; accepted are {' and '.join(accepted)}.")
-
-
-def _whole(name: str, value: Any, low: int, high: int, more: str = "") -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise InputError(f"Pose setting {name} is {value!r}; accepted is a whole number from {low} to {high}{more}.")

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ...sequence import Clip
+from ..outlines import SEEN
 
-SEEN = 0.5  # alpha above which a pixel belongs to the object
 LIMIT = 512  # pixels a side that are kept of a window
 _ROOM = 1.3  # side of the window in sizes of the object
 

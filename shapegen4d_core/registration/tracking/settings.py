@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from typing import Any
 
 from ...errors import InputError
+from ...setting_checks import check_between, check_choice, check_whole, is_finite
 
 ANCHORS = ("first", "best")
 ON_CHANGE = ("split", "force", "error")
@@ -59,44 +59,23 @@ class TrackSettings:
 
     def __post_init__(self) -> None:
         for name, least in (("faces", LEAST_FACES), ("iterations", 1), ("nodes", 8), ("samples", 100)):
-            _whole(name, getattr(self, name), least)
+            check_whole(f"Track setting {name}", getattr(self, name), least)
         for name in ("coarse_iterations", "refit", "seed"):
-            _whole(name, getattr(self, name), 0)
+            check_whole(f"Track setting {name}", getattr(self, name), 0)
         if not isinstance(self.anchor, str):
-            _whole("anchor", self.anchor, 0)
+            check_whole("Track setting anchor", self.anchor, 0)
         elif self.anchor not in ANCHORS:
             raise InputError(f"Track setting anchor is {self.anchor!r}; accepted are first, best or a frame number.")
-        _one_of("on_change", self.on_change, ON_CHANGE)
-        _one_of("solver", self.solver, SOLVERS)
-        _share("plane", self.plane)
-        _share("memory", self.memory)
-        if not _finite(self.normal_weight) or not 0 <= self.normal_weight <= 10:
-            raise InputError(f"Track setting normal_weight is {self.normal_weight!r}; accepted is 0 to 10 half boxes.")
-        if not _finite(self.smoothness) or not 0 <= self.smoothness <= 100:
-            raise InputError(f"Track setting smoothness is {self.smoothness!r}; accepted is 0 to 100.")
+        check_choice("Track setting on_change", self.on_change, ON_CHANGE)
+        check_choice("Track setting solver", self.solver, SOLVERS)
+        check_between("Track setting plane", self.plane, 0, 1)
+        check_between("Track setting memory", self.memory, 0, 1)
+        check_between("Track setting normal_weight", self.normal_weight, 0, 10, " half boxes")
+        check_between("Track setting smoothness", self.smoothness, 0, 100)
         pair = self.stiffness
-        if not isinstance(pair, tuple) or len(pair) != 2 or not all(_finite(value) and value > 0 for value in pair):
+        if not isinstance(pair, tuple) or len(pair) != 2 or not all(is_finite(value) and value > 0 for value in pair):
             raise InputError(f"Track setting stiffness is {pair!r}; accepted are two positive numbers.")
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able fields."""
         return dataclasses.asdict(self)
-
-
-def _finite(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _whole(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError(f"Track setting {name} is {value!r}; accepted is a whole number from {least}.")
-
-
-def _one_of(name: str, value: Any, accepted: tuple[str, ...]) -> None:
-    if value not in accepted:
-        raise InputError(f"Track setting {name} is {value!r}; accepted are {', '.join(accepted)}.")
-
-
-def _share(name: str, value: Any) -> None:
-    if not _finite(value) or not 0 <= value <= 1:
-        raise InputError(f"Track setting {name} is {value!r}; accepted is 0 to 1.")
