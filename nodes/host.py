@@ -21,6 +21,7 @@ class HostModel:
     name: str
     config: ModelConfig
     parts: dict[str, HostPart]  # by their names in the core: image_encoder, vae, denoiser ...
+    weights: dict[str, str]  # SHA-256 of each weight file
 
     def part(self, name: str) -> HostPart:
         """One part; ValueError says so if the model has none of that name."""

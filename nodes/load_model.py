@@ -59,4 +59,4 @@ class LoadShapeGen4DModel(io.ComfyNode):
         dtype = host.choose_dtype(precision, sum(part["parameters"] for part in held.values()))
         bundle = models.load(source, dtype=dtype, device="cpu", ops=host.cast_ops())
         parts = {name: host.wrap(network) for name, network in bundle.networks()}
-        return io.NodeOutput(host.HostModel(bundle.name, bundle.config, parts))
+        return io.NodeOutput(host.HostModel(bundle.name, bundle.config, parts, bundle.weights))

@@ -160,7 +160,7 @@ class Sample4DLatents(io.ComfyNode):
         sigmas: Any = None,
     ) -> io.NodeOutput:
         """Sample on the memory manager's device; the result rests on the CPU."""
-        from ..shapegen4d_core.pipeline import sampler_settings
+        from ..shapegen4d_core.pipeline import provenance, sampler_settings
         from ..shapegen4d_core.sampling import sample
         from ..shapegen4d_core.sequence import LatentSequence
 
@@ -197,7 +197,7 @@ class Sample4DLatents(io.ComfyNode):
                 check=host.check_stopped,
                 device=denoiser.device,
             )
-        noted = {**settings.to_dict(), "adapter_strength": adapter_strength}
+        noted = provenance(model, settings, adapter_strength if adapter is not None else 0.0)
         return io.NodeOutput(LatentSequence(latents, tokens.fps, tokens.name, model.name, noted))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .errors import InputError
 from .models import ModelBundle, encoding
 from .progress import Check, Progress
@@ -46,8 +48,19 @@ def sample_latents(
         progress=progress,
         check=check,
     )
-    recorded = {**settings.to_dict(), "adapter_strength": adapter_strength if model.adapter is not None else 0.0}
+    strength = adapter_strength if model.adapter is not None else 0.0
+    recorded = provenance(model, settings, strength)
     return LatentSequence(latents.float().cpu(), tokens.fps, tokens.name, model.name, recorded)
+
+
+def provenance(model: ModelBundle, settings: SamplerSettings, adapter_strength: float) -> dict[str, Any]:
+    """What made the latents: every setting of the sampler, the model's name and the SHA-256 of its weight files.
+
+    It travels with the meshes into every file that has a place for it. Only ``name`` and ``weights`` of the model are
+    read, so a host may pass its own wrapper.
+    """
+    made_with = {"model": model.name, "weights": dict(model.weights)}
+    return {**settings.to_dict(), "adapter_strength": adapter_strength, **made_with}
 
 
 def sampler_settings(model: ModelBundle, **changes: object) -> SamplerSettings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -23,7 +23,10 @@ from .weights import WithoutInit
 
 @dataclass
 class ModelBundle:
-    """The networks of a model, None where not loaded or not there, and its configuration."""
+    """The networks of a model, None where not loaded or not there, its configuration and where its weights come from.
+
+    ``weights`` has the SHA-256 of each weight file that was read, by ``folder/file``; empty for fresh networks.
+    """
 
     config: ModelConfig
     image_encoder: ImageEncoder | None = None
@@ -31,6 +34,7 @@ class ModelBundle:
     denoiser: Denoiser | None = None
     adapter: SpatioTemporalAdapter | None = None
     label_encoder: LabelEncoder | None = None
+    weights: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -24,6 +24,7 @@ from ..errors import InputError
 from .adapter import SpatioTemporalAdapter
 from .bundle import ModelBundle, check_fit, checked_parts
 from .denoiser import Denoiser
+from .hashes import file_hashes
 from .image_encoder import ImageEncoder
 from .label_encoder import LabelEncoder
 from .parts import PARTS, Part
@@ -57,7 +58,8 @@ def load(
     configs = {key: network.config for key, network in networks.items()}
     config = replace(ModelConfig(name=root.name), **configs).with_settings(_settings(root))
     check_fit(config, networks)
-    return ModelBundle(config, **networks)
+    files = [file for path in locations.values() for file in open_weights(path).files]
+    return ModelBundle(config, **networks, weights=file_hashes(files))
 
 
 def model_folder(folder: str | os.PathLike) -> Path:
