@@ -63,6 +63,7 @@ def cases() -> list[Case]:
         Case("GLB morph, STEP", moving, glb("step")),
         Case("GLB morph, LINEAR", moving, glb("linear", interpolation="LINEAR"), linear=True),
         Case("GLB morph, 12.5 fps", lambda: moving(fps=12.5), glb("odd")),
+        Case("GLB morph, unlit", moving, glb("unlit", unlit=True)),
         Case("GLB flip book", remeshed, glb("flip")),
         Case("GLB flip book, frames empty", lambda: remeshed(empty=(6,)), glb("gap")),
     ]

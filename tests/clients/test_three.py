@@ -1,0 +1,82 @@
+"""three.js in a headless browser plays every GLB: positions, screenshots, length, texture, and no complaint."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+
+from shapegen4d_core.rendering import Raster, opencv_camera, rasterise
+from tests.clients.cases import TOLERANCE, Written, cases, write_all
+from tests.clients.seen import largest_error, largest_uv_error
+from tests.clients.three import VIEW, ask_three, three_required
+
+CASES = [case for case in cases() if "three.js" in case.programs]
+NAMES = [case.name for case in CASES]
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    """Every case by name: what was written and what three.js shows of it."""
+    (folder, browser), scratch = three_required(), tmp_path_factory.mktemp("three")
+    written = write_all(scratch, CASES)
+    seen = ask_three(folder, browser, written, scratch)
+    return {entry.case.name: (entry, found) for entry, found in zip(written, seen)}
+
+
+def drawn(written: Written, seconds: float) -> Raster:
+    """The meshes as they should be at a time, drawn by our own rasteriser."""
+    vertices, faces = (torch.from_numpy(values) for values in written.expected(seconds))
+    return rasterise(vertices, faces, *opencv_camera(VIEW), (VIEW.height, VIEW.width), backend="torch")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_positions_at_three_times(shown, name):
+    entry, seen = shown[name]
+    assert "error" not in seen.facts, seen.facts.get("error")
+    assert largest_error(entry, seen) < TOLERANCE
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_screenshots_show_the_frames_and_differ(shown, name):
+    """The pixels it covers are ours but for those whose centre lies on an edge, and change with the meshes."""
+    entry, seen = shown[name]
+    expected = [(drawn(entry, seconds).face_id >= 0).numpy() for seconds in entry.seconds]
+    covered = [screenshot[..., 3] > 0 for screenshot in seen.screenshots]
+    for own, theirs in zip(expected, covered):
+        assert (own ^ theirs).sum() <= 0.002 * own.sum()
+    for first, second in combinations(range(3), 2):
+        assert (covered[first] ^ covered[second]).sum() > 0.05 * max(covered[first].sum(), covered[second].sum())
+
+
+def test_colours_of_an_unlit_texture_lie_where_they_were_painted(shown):
+    """Pixels of the picture against the texture at the same place of the surface, nearest texel, top row v = 1."""
+    entry, seen = shown["GLB morph, unlit"]
+    height, width = entry.sequence.texture.shape[:2]
+    for seconds, screenshot in zip(entry.seconds, seen.screenshots):
+        raster = drawn(entry, seconds)
+        inside = (raster.face_id >= 0).numpy() & (screenshot[..., 3] > 0)
+        corners = entry.sequence.uv[entry.sequence.faces[0]][raster.face_id.numpy()[inside]]
+        u, v = np.einsum("pc,pcd->dp", raster.barycentric.numpy()[inside], corners)
+        rows = np.clip((1 - v) * height, 0, height - 1).astype(int)
+        painted = entry.sequence.texture[rows, np.clip(u * width, 0, width - 1).astype(int)]
+        off = np.abs(painted.astype(int) - screenshot[inside][:, :3]).max(axis=1)
+        assert np.percentile(off, 90) <= 4  # the rest lies where two colours meet and are blended
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_length_and_silence(shown, name):
+    entry, seen = shown[name]
+    assert seen.facts["durations"] == pytest.approx([entry.sequence.duration], rel=1e-5)
+    assert seen.facts["said"] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_texture_and_coordinates(shown, name):
+    entry, seen = shown[name]
+    assert entry.sequence.name in seen.facts["names"]
+    if entry.sequence.uv is not None:
+        assert largest_uv_error(entry, seen) < 1e-6
+        np.testing.assert_array_equal(seen.texture[..., :3], entry.sequence.texture)
