@@ -9,13 +9,12 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from tests.clients.cases import Written
 from tests.clients.seen import Seen
 
 SCRIPT = Path(__file__).with_name("blender_import.py")
-INSTALL = "install Blender, or set BLENDER_PYTHON to a Python that has the bpy wheel (pip install bpy)"
+ABSENT = "Blender not found; install it, or set BLENDER_PYTHON to a Python that has the bpy wheel (pip install bpy)"
 
 
 def blender_command() -> list[str] | None:
@@ -25,14 +24,6 @@ def blender_command() -> list[str] | None:
         return [interpreter, str(SCRIPT)]
     program = shutil.which("blender")
     return None if program is None else [program, "--background", "--python", str(SCRIPT), "--"]
-
-
-def blender_required() -> list[str]:
-    """The command; skips the test, saying what to install, where there is no Blender."""
-    command = blender_command()
-    if command is None:
-        pytest.skip(f"Blender not found; {INSTALL}")
-    return command
 
 
 def ask_blender(command: list[str], written: list[Written], folder: Path) -> list[Seen]:

@@ -11,7 +11,7 @@ import torch
 from shapegen4d_core.rendering import Raster, opencv_camera, rasterise
 from tests.clients.cases import TOLERANCE, Written, cases, write_all
 from tests.clients.seen import largest_error, largest_uv_error
-from tests.clients.three import VIEW, ask_three, three_required
+from tests.clients.three import CHROMIUM_ABSENT, THREE_ABSENT, VIEW, ask_three, chromium, three_folder
 
 CASES = [case for case in cases() if "three.js" in case.programs]
 NAMES = [case.name for case in CASES]
@@ -20,7 +20,9 @@ NAMES = [case.name for case in CASES]
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory):
     """Every case by name: what was written and what three.js shows of it."""
-    (folder, browser), scratch = three_required(), tmp_path_factory.mktemp("three")
+    folder, browser, scratch = three_folder(), chromium(), tmp_path_factory.mktemp("three")
+    if folder is None or browser is None:
+        pytest.skip(CHROMIUM_ABSENT if folder else THREE_ABSENT)
     written = write_all(scratch, CASES)
     seen = ask_three(folder, browser, written, scratch)
     return {entry.case.name: (entry, found) for entry, found in zip(written, seen)}

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from shapegen4d_core.camera import Camera
@@ -24,6 +23,8 @@ from tests.clients.seen import Seen
 
 HERE = Path(__file__).parent
 VIEW = Camera(25, 15, 3.6, (0.1, 0.0, 0.1), 35, 160, 160)
+THREE_ABSENT = "three.js not found; npm install three, and set THREE_MODULES to the folder it was run in"
+CHROMIUM_ABSENT = "Chromium not found; install it, or set CHROMIUM to the program"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 SOFTWARE = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
 TYPES = {".html": "text/html", ".js": "text/javascript", ".glb": "model/gltf-binary", ".json": "application/json"}
@@ -41,16 +42,6 @@ def chromium() -> str | None:
     """The browser, from CHROMIUM or the PATH; None when there is none."""
     named = os.environ.get("CHROMIUM")
     return named or next((found for name in BROWSERS if (found := shutil.which(name))), None)
-
-
-def three_required() -> tuple[Path, str]:
-    """Folder of three and the browser; skips the test, saying what to install, where one is absent."""
-    folder, browser = three_folder(), chromium()
-    if folder is None:
-        pytest.skip("three.js not found; npm install three, and set THREE_MODULES to the folder it was run in")
-    if browser is None:
-        pytest.skip("Chromium not found; install it, or set CHROMIUM to the program")
-    return folder, browser
 
 
 class _Server(ThreadingHTTPServer):
