@@ -1,8 +1,8 @@
 """Writes a mesh sequence as one animated GLB file (glTF 2.0).
 
-Two encodings, chosen by the sequence; both play in three.js, Blender and ComfyUI's Preview3D as they are:
+Two encodings; both play in three.js, Blender and ComfyUI's Preview3D as they are:
 
-- fixed topology, 2 to 251 frames: morph targets (see glb_morph), STEP or LINEAR between frames;
+- fixed topology: morph targets (see glb_morph), STEP or LINEAR between frames;
 - anything else: a flip book of one node per frame (see glb_flipbook), STEP only.
 
 Time starts at 0, frame t starts at t / fps, and the last key lies at T / fps: every frame lasts 1 / fps
@@ -12,90 +12,114 @@ seconds and the animation is as long as the clip. Axes are glTF's own (y up, fro
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
+from ..camera import Camera
 from ..errors import InputError
 from ..progress import Check, Progress
 from ..sequence import MeshSequence
 from ..storage import atomic_path
 from .glb_container import write_container
-from .glb_flipbook import flipbook_parts
-from .glb_morph import MOST_TARGETS, morph_parts
-from .gltf_buffers import BufferSpool
-from .gltf_material import material_parts
+from .glb_flipbook import add_flipbook
+from .glb_frames import Frames, Grid
+from .glb_morph import add_morph
+from .glb_motion import Motion, add_motion, find_motion
+from .glb_options import GlbOptions, uses_morph_targets
+from .gltf_camera import add_camera, check_cameras
+from .gltf_document import Document, asset_entry
+from .gltf_material import add_material
+from .key_times import played_frames
 
-INTERPOLATIONS = ("STEP", "LINEAR")
-_PROVENANCE = "shapegen4d"  # our own key in asset.extras
+__all__ = ["uses_morph_targets", "write_glb"]
 
 
 def write_glb(
     sequence: MeshSequence,
     path: str | os.PathLike,
     *,
+    encoding: str = "auto",
     interpolation: str = "STEP",
+    loop: str = "hold",
     unlit: bool = False,
+    texture_format: str = "png",
+    quantize: bool = False,
+    normals: bool = True,
+    camera: Camera | Sequence[Camera] | None = None,
+    root_motion: str = "none",
     extras: dict[str, Any] | None = None,
     progress: Progress | None = None,
     check: Check | None = None,
 ) -> Path:
     """Write ``sequence`` to ``path`` (ending in .glb) as an animated GLB and return the path.
 
-    ``interpolation`` is "STEP" (frames hold) or "LINEAR" (vertices move between frames; fixed topology only).
-    ``unlit`` shows the texture without further light, for one painted from a video, which has light in it.
-    ``extras`` (JSON-able) go into ``asset.extras`` beside our own entry "shapegen4d", which keeps fps, frame
-    count and the sequence's settings. Memory holds one frame at a time; the file appears whole or not at all.
-    Raises InputError for a sequence without faces, LINEAR on a flip book, unlit without a texture, a bad path or
-    bad extras.
+    ``encoding``: "auto", "morph" (fixed topology) or "flipbook". ``interpolation``: "STEP" (frames hold), "LINEAR"
+    (vertices move between frames; morph targets only) or "auto" (LINEAR where it can be). ``loop``: "hold" (the last
+    frame lasts its 1 / fps), "cycle" (the last key returns to the first frame, which LINEAR blends) or "ping-pong"
+    (forth and back, (2 T - 2) / fps seconds). ``unlit`` shows the texture without further light, for one painted from
+    a video, which has light in it. ``texture_format``: "png" or "webp" (lossless, EXT_texture_webp). ``quantize``
+    stores positions as 16-bit whole numbers (KHR_mesh_quantization), wrong by at most half a step of the longest side
+    of the box / 32767, normals in 8 bits and texture coordinates in 16. ``normals`` off leaves them out: half the
+    size, flat shading. ``camera``: one still, or one per frame. ``root_motion``: "translation" or "rigid" move the
+    root node and leave in the vertices what is not travel. ``extras`` (JSON-able) go into ``asset.extras`` beside our
+    own entry "shapegen4d", which keeps fps, frame count, name and the sequence's settings.
+
+    Memory holds one frame at a time; the file appears whole or not at all. Raises InputError for a sequence without
+    faces, one that the choices do not fit, unknown choices, a bad path, camera or extras.
     """
     path = Path(path)
-    _check_request(sequence, path, interpolation, extras)
-    if unlit and sequence.texture is None:
-        raise InputError(f"unlit shows only a texture, and {sequence.name!r} has none; switch it off.")
-    with atomic_path(path) as temporary, BufferSpool(temporary.parent) as spool:
-        if uses_morph_targets(sequence):
-            parts, closed = morph_parts(sequence, spool, interpolation, progress, check)
-        else:
-            parts, closed = flipbook_parts(sequence, spool, progress, check)
-        document = {
-            "asset": _asset(sequence, extras),
-            "scene": 0,
-            "scenes": [{"nodes": [0]}],  # unnamed, or three.js renames the root
-            **parts,
-            **material_parts(spool, sequence.texture, sequence.uv, closed, unlit),
-        }
-        write_container(temporary, document, spool, check)
+    if path.suffix.lower() != ".glb":
+        raise InputError(f"Cannot write {path} as a GLB: the name must end in .glb.")
+    options = GlbOptions(encoding, interpolation, loop, unlit, texture_format, quantize, normals, root_motion)
+    options.check_sequence(sequence)
+    if camera is not None:
+        check_cameras(camera, sequence.frame_count)
+    asset = asset_entry(sequence, extras, {} if loop == "hold" else {"loop": loop})
+    with atomic_path(path) as temporary, Document(sequence.name, temporary.parent, asset) as document:
+        _fill(document, sequence, options, camera, progress, check)
+        write_container(temporary, document.json(), document.spool, check)
     return path
 
 
-def uses_morph_targets(sequence: MeshSequence) -> bool:
-    """Whether :func:`write_glb` writes morph targets (fixed topology, 2 to 251 frames), not a flip book."""
-    return sequence.fixed_topology and 2 <= sequence.frame_count <= MOST_TARGETS + 1
+def _fill(
+    document: Document,
+    sequence: MeshSequence,
+    options: GlbOptions,
+    camera: Camera | Sequence[Camera] | None,
+    progress: Progress | None,
+    check: Check | None,
+) -> None:
+    """The scene: the object, placed and moved, the camera, the material."""
+    mode, played = options.mode(sequence), played_frames(sequence.frame_count, options.loop)
+    motion = find_motion(sequence, options.root_motion, check)
+    frames = Frames(sequence, motion, options.quantize, options.normals, check)
+    if options.morphs(sequence):
+        head, closed = add_morph(document, frames, options.loop, mode, progress, check)
+    else:
+        head, closed = add_flipbook(document, frames, options.loop, progress, check)
+    if frames.grid is not None:
+        _place(document, head, frames.grid)
+    if motion is not None:
+        head = _moved(document, head, motion, sequence, played, mode)
+    document.roots.append(head)
+    if camera is not None:
+        add_camera(document, camera, sequence.frame_count, played, sequence.fps, mode)
+    add_material(document, sequence.texture, sequence.uv, closed, options.unlit, options.texture_format)
 
 
-def _check_request(sequence: MeshSequence, path: Path, interpolation: str, extras: dict | None) -> None:
-    if path.suffix.lower() != ".glb":
-        raise InputError(f"Cannot write {path} as a GLB: the name must end in .glb.")
-    if interpolation not in INTERPOLATIONS:
-        raise InputError(f"interpolation is {interpolation!r}, accepted is STEP or LINEAR.")
-    if not any(len(faces) for faces in sequence.faces):
-        raise InputError(
-            f"None of the {sequence.frame_count} frames of {sequence.name!r} has a face, so there is no "
-            "mesh to write; look at the earlier stages."
-        )
-    if extras is not None and _PROVENANCE in extras:
-        raise InputError(f"extras has the key {_PROVENANCE!r}, which the writer fills; use another name.")
-    if interpolation == "LINEAR" and sequence.frame_count > 1 and not uses_morph_targets(sequence):
-        too_long = f"more than {MOST_TARGETS + 1} frames"
-        reason = too_long if sequence.fixed_topology else "a topology that changes"
-        raise InputError(f"LINEAR cannot blend a sequence with {reason}; set interpolation to STEP.")
+def _place(document: Document, head: int, grid: Grid) -> None:
+    """Let the node scale the whole numbers of the grid back to positions."""
+    document.need("KHR_mesh_quantization", required=True)
+    document.node(head).update(translation=grid.origin.tolist(), scale=[grid.step] * 3)
 
 
-def _asset(sequence: MeshSequence, extras: dict[str, Any] | None) -> dict[str, Any]:
-    provenance = {"fps": sequence.fps, "frames": sequence.frame_count, "settings": sequence.settings}
-    return {
-        "version": "2.0",
-        "generator": f"ShapeGen4D {__version__}",
-        "extras": {_PROVENANCE: provenance, **(extras or {})},
-    }
+def _moved(
+    document: Document, head: int, motion: Motion, sequence: MeshSequence, played: list[int], mode: str
+) -> int:
+    """The node that carries the motion: ``head`` itself, or one above it when it has a place of its own."""
+    if "scale" in document.node(head):
+        document.node(head)["name"] = "grid"
+        head = document.add("nodes", {"name": sequence.name, "children": [head]})
+    add_motion(document, head, motion, played, sequence.fps, mode)
+    return head

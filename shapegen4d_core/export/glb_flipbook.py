@@ -1,92 +1,81 @@
 """Any topology as a flip book: one node per frame, scaled to 1 while its frame lasts and to 0 otherwise.
 
-Each node has one STEP animation channel, ``scale``, with keys only where it changes: frame 0 at 0 and
-1 / fps, frame t at 0, t / fps and (t + 1) / fps. The last frame stays visible at its last key, T / fps, which
-makes the animation T / fps seconds long; all nodes together have 3 T - 1 keys. An empty frame is a node
-without a mesh. Readers that ignore animations show the first frame that has one.
+The nodes take turns by STEP keys (see gltf_turns); the last key closes the animation. An empty frame is a node without
+a mesh. Readers that ignore animations show the first frame that has one. Names are on the meshes where there are
+some: programs call the node after its mesh, and the file stays small.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ..progress import Check, Progress, tick
-from ..sequence import MeshSequence
-from .glb_morph import top_left
-from .gltf_buffers import BufferSpool
-from .key_times import key_times
-from .surfaces import Surfaces
-
-_HIDDEN = [0.0, 0.0, 0.0]
+from .glb_frames import Frames, base_attributes
+from .gltf_document import Document
+from .gltf_turns import HIDDEN, add_turns
+from .key_times import played_frames
 
 
-def flipbook_parts(
-    sequence: MeshSequence,
-    spool: BufferSpool,
+def add_flipbook(
+    document: Document,
+    frames: Frames,
+    loop: str,
     progress: Progress | None = None,
     check: Check | None = None,
-) -> tuple[dict[str, Any], bool]:
-    """Nodes, meshes and animation of any sequence; whether the meshes of all frames are closed."""
-    surfaces, closed = Surfaces(sequence), True
-    meshes = _Meshes(sequence, spool, surfaces)
-    nodes: list[dict[str, Any]] = [{"name": sequence.name, "children": []}]
-    animation: dict[str, Any] = {"name": sequence.name, "samplers": [], "channels": []}
-    values: dict[tuple, int] = {}
+) -> tuple[int, bool]:
+    """Nodes, meshes and keys of any sequence; the topmost node, and whether the meshes of all frames are closed."""
+    sequence, closed, shown = frames.sequence, True, False
+    meshes, nodes = _Meshes(document, frames), []
+    head = document.add("nodes", {"name": sequence.name})
     for frame in range(sequence.frame_count):
-        node: dict[str, Any] = {"name": f"frame_{frame:04d}"}
+        node: dict[str, Any] = {}
         if len(sequence.faces[frame]):
             node["mesh"] = meshes.add(frame)
-            closed = closed and surfaces.closed(frame)
-        if len(meshes.meshes) != 1 or "mesh" not in node:
-            node["scale"] = _HIDDEN
-        nodes[0]["children"].append(len(nodes))
-        animation["channels"].append({"sampler": frame, "target": {"node": len(nodes), "path": "scale"}})
-        animation["samplers"].append(_sampler(sequence, frame, spool, values))
-        nodes.append(node)
+            closed = closed and frames.surfaces.closed(frame)
+        else:
+            node["name"] = frame_name(frame)
+        if shown or "mesh" not in node:
+            node["scale"] = HIDDEN
+        shown = shown or "mesh" in node
+        nodes.append(document.add("nodes", node))
         tick(progress, check, frame + 1, sequence.frame_count)
-    return {"nodes": nodes, "meshes": meshes.meshes, "animations": [animation]}, closed
+    document.node(head)["children"] = nodes
+    add_turns(document, nodes, played_frames(sequence.frame_count, loop), sequence.fps)
+    return head, closed
+
+
+def frame_name(frame: int) -> str:
+    """What a frame is called in the file, counted from 1."""
+    return f"frame_{frame + 1:04d}"
 
 
 class _Meshes:
-    """The meshes of a document; frames that share their faces or uv share the accessor too."""
+    """One mesh per frame; frames that share their faces or uv share the accessor too."""
 
-    def __init__(self, sequence: MeshSequence, spool: BufferSpool, surfaces: Surfaces) -> None:
-        self.meshes: list[dict[str, Any]] = []
-        self._sequence, self._spool, self._surfaces = sequence, spool, surfaces
+    def __init__(self, document: Document, frames: Frames) -> None:
+        self._document, self._frames = document, frames
         self._shared_indices: int | None = None
         self._shared_uv: int | None = None
 
     def add(self, frame: int) -> int:
-        vertices = self._sequence.vertices[frame]
-        attributes = {
-            "POSITION": self._spool.vectors(vertices, bounds=True),
-            "NORMAL": self._spool.vectors(self._surfaces.normals(frame)),
-        }
-        if self._sequence.uv is not None:
-            if self._shared_uv is None:
-                self._shared_uv = self._spool.texture_coordinates(top_left(self._sequence.uv))
-            attributes["TEXCOORD_0"] = self._shared_uv
+        """The mesh of a frame that has faces."""
+        attributes = base_attributes(self._document.spool, self._frames.shape(frame))
+        if self._frames.sequence.uv is not None:
+            attributes["TEXCOORD_0"] = self._coordinates()
         primitive = {"attributes": attributes, "indices": self._indices(frame), "material": 0}
-        self.meshes.append({"name": f"frame_{frame:04d}", "primitives": [primitive]})
-        return len(self.meshes) - 1
+        return self._document.add("meshes", {"name": frame_name(frame), "primitives": [primitive]})
+
+    def _coordinates(self) -> int:
+        if self._shared_uv is None:
+            coordinates = self._frames.coordinates()
+            assert coordinates is not None
+            self._shared_uv = self._document.spool.texture_coordinates(coordinates)
+        return self._shared_uv
 
     def _indices(self, frame: int) -> int:
-        faces, vertices = self._sequence.faces[frame], self._sequence.vertices[frame]
-        if not self._sequence.fixed_topology:
-            return self._spool.indices(faces, len(vertices))
+        sequence, spool = self._frames.sequence, self._document.spool
+        if not sequence.fixed_topology:
+            return spool.indices(sequence.faces[frame], len(sequence.vertices[frame]))
         if self._shared_indices is None:
-            self._shared_indices = self._spool.indices(faces, len(vertices))
+            self._shared_indices = spool.indices(sequence.faces[frame], len(sequence.vertices[frame]))
         return self._shared_indices
-
-
-def _sampler(sequence: MeshSequence, frame: int, spool: BufferSpool, values: dict[tuple, int]) -> dict:
-    last = frame == sequence.frame_count - 1
-    before = [] if frame == 0 else [(0, 0.0)]
-    keys = [*before, (frame, 1.0), (frame + 1, 1.0 if last else 0.0)]
-    shape = tuple(value for _, value in keys)
-    if shape not in values:
-        values[shape] = spool.key_values(np.repeat(np.array(shape, np.float32)[:, None], 3, axis=1))
-    times = key_times((start for start, _ in keys), sequence.fps)
-    return {"input": spool.key_times(times), "output": values[shape], "interpolation": "STEP"}

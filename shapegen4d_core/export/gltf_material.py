@@ -1,4 +1,7 @@
-"""The one material of an exported sequence: neutral grey or textured, physically based (glTF 2.0, 3.9)."""
+"""The one material of an exported sequence: neutral grey or textured, physically based (glTF 2.0, 3.9).
+
+Pictures are PNG, or lossless WebP (EXT_texture_webp), which is smaller and needs a reader that knows it.
+"""
 
 from __future__ import annotations
 
@@ -6,47 +9,76 @@ import io
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, features
 
-from .gltf_buffers import BufferSpool
+from ..errors import InputError
+from .gltf_document import Document
 
 _GREY = 0.45  # linear reflectance of the untextured surface; viewers with strong lights wash out anything lighter
-_UNLIT = "KHR_materials_unlit"
+_UNLIT, _WEBP = "KHR_materials_unlit", "EXT_texture_webp"
+_WEBP_SIDE = 16383  # pixels, the most a WebP can have
 _ROUGHNESS = 0.9
 _LINEAR, _MIPMAPS, _CLAMP, _REPEAT = 9729, 9987, 33071, 10497
 
 
-def material_parts(
-    spool: BufferSpool, texture: np.ndarray | None, uv: np.ndarray | None, closed: bool, unlit: bool = False
-) -> dict[str, list[Any]]:
-    """The ``materials`` of a document and, with a texture [H,W,3|4] uint8, its image, sampler and texture.
+def add_material(
+    document: Document,
+    texture: np.ndarray | None,
+    uv: np.ndarray | None,
+    closed: bool,
+    unlit: bool = False,
+    texture_format: str = "png",
+) -> int:
+    """Add the material and, with a ``texture`` [H,W,3|4] uint8 and ``uv`` [V,2], its picture; return its index.
 
     Double sided only when the surface is not ``closed``; blended only when the texture has transparency. ``unlit``
     shows the texture as it is, for one that carries the light of the video already (KHR_materials_unlit).
+    ``texture_format`` is "png" or "webp". Raises InputError for a picture that WebP cannot hold.
     """
     surface: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": _ROUGHNESS}
     material: dict[str, Any] = {"pbrMetallicRoughness": surface, "doubleSided": not closed}
     if texture is None or uv is None:
         surface["baseColorFactor"] = [_GREY, _GREY, _GREY, 1.0]
-        return {"materials": [{"name": "neutral grey", **material}]}
-    surface["baseColorTexture"] = {"index": 0}
+        return document.add("materials", {"name": "neutral grey", **material})
+    surface["baseColorTexture"] = {"index": _add_texture(document, texture, uv, texture_format)}
     if texture.shape[2] == 4 and texture[..., 3].min() < 255:
         material["alphaMode"] = "BLEND"
-    inside = bool((uv >= 0).all() and (uv <= 1).all())
-    wrap = _CLAMP if inside else _REPEAT
-    image = {"name": "base colour", "mimeType": "image/png", "bufferView": spool.image(_png(texture))}
     if unlit:
         material["extensions"] = {_UNLIT: {}}
-    return {
-        **({"extensionsUsed": [_UNLIT]} if unlit else {}),
-        "materials": [{"name": "textured", **material}],
-        "images": [image],
-        "samplers": [{"magFilter": _LINEAR, "minFilter": _MIPMAPS, "wrapS": wrap, "wrapT": wrap}],
-        "textures": [{"sampler": 0, "source": 0}],
-    }
+        document.need(_UNLIT)
+    return document.add("materials", {"name": "textured", **material})
+
+
+def _add_texture(document: Document, texture: np.ndarray, uv: np.ndarray, texture_format: str) -> int:
+    content = _png(texture) if texture_format == "png" else _webp(texture)
+    view = document.spool.image(content)
+    picture = {"name": "base colour", "mimeType": f"image/{texture_format}", "bufferView": view}
+    inside = bool((uv >= 0).all() and (uv <= 1).all())
+    wrap = _CLAMP if inside else _REPEAT
+    sampler = {"magFilter": _LINEAR, "minFilter": _MIPMAPS, "wrapS": wrap, "wrapT": wrap}
+    source = {"source": document.add("images", picture)}
+    if texture_format == "webp":
+        document.need(_WEBP, required=True)  # there is no second picture to fall back on
+        source = {"extensions": {_WEBP: source}}
+    return document.add("textures", {"sampler": document.add("samplers", sampler), **source})
 
 
 def _png(texture: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(texture)).save(file, format="PNG")
+    return file.getvalue()
+
+
+def _webp(texture: np.ndarray) -> bytes:
+    """Lossless, with the colours of transparent pixels as they are."""
+    if max(texture.shape[:2]) > _WEBP_SIDE:
+        raise InputError(
+            f"The texture is {texture.shape[1]} x {texture.shape[0]} pixels, WebP holds at most {_WEBP_SIDE} on a "
+            "side; set texture_format to png."
+        )
+    if not features.check("webp"):
+        raise InputError("This Pillow cannot write WebP; set texture_format to png, or pip install -U Pillow.")
+    file = io.BytesIO()
+    picture = Image.fromarray(np.ascontiguousarray(texture))
+    picture.save(file, format="WEBP", lossless=True, quality=80, method=4, exact=True)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""Key frame times of an exported animation."""
+"""Which frame every key of an exported animation shows, and when."""
 
 from __future__ import annotations
 
@@ -7,6 +7,21 @@ from collections.abc import Iterable
 import numpy as np
 
 from ..errors import InputError
+
+LOOPS = ("hold", "cycle", "ping-pong")
+
+
+def played_frames(frame_count: int, loop: str) -> list[int]:
+    """The frame shown from each key on, N + 1 entries: key k lies at k / fps, the last one closes the animation.
+
+    "hold": the T frames, and the last one again. "cycle": the T frames, and the first one again. "ping-pong": forth
+    and back without doubled ends, N = 2 T - 2 frames from T = 2 on, and the first one again.
+    """
+    forth = list(range(frame_count))
+    if loop == "hold":
+        return [*forth, frame_count - 1]
+    back = forth[-2:0:-1] if loop == "ping-pong" else []
+    return [*forth, *back, 0]
 
 
 def key_times(frames: Iterable[int], fps: float) -> np.ndarray:

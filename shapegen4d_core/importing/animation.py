@@ -90,22 +90,23 @@ def _track(accessors: Accessors, sampler: dict[str, Any], path: str, where: str)
 
 
 class Poses:
-    """An animation sampled at T times, ready to pose the nodes frame by frame."""
+    """An animation sampled at T times, ready to pose the nodes frame by frame (morph weights when asked for)."""
 
     def __init__(self, nodes: Nodes, animation: Animation, seconds: np.ndarray) -> None:
         self._nodes = nodes
-        total = sum(track.values.shape[-1] for track in animation.tracks.values()) * len(seconds)
+        moves = [track for (_, path), track in animation.tracks.items() if path != "weights"]
+        total = sum(track.values.shape[-1] for track in moves) * len(seconds)
         if total > _VALUES_LIMIT:
             raise InputError(f"its tracks give {total} values in {len(seconds)} frames; ask for fewer frames")
-        self._weights: dict[int, np.ndarray] = {}
+        self._seconds = seconds
+        self._weights: dict[int, Track] = {}
         self._moves: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         by_path: dict[str, list[tuple[int, np.ndarray]]] = {}
         for (node, path), track in animation.tracks.items():
-            values = track.at(seconds)
             if path == "weights":
-                self._weights[node] = values
+                self._weights[node] = track
             else:
-                by_path.setdefault(path, []).append((node, values))
+                by_path.setdefault(path, []).append((node, track.at(seconds)))
         for path, found in by_path.items():
             order = np.array([node for node, _ in found], np.int64)
             self._moves[path] = order, np.stack([values for _, values in found], axis=1)  # [T,C,width]
@@ -120,4 +121,6 @@ class Poses:
 
     def weights(self, node: int, frame: int) -> np.ndarray | None:
         """Animated morph weights [M] of a node; None when they are not animated."""
-        return self._weights[node][frame] if node in self._weights else None
+        if node not in self._weights:
+            return None
+        return self._weights[node].at(self._seconds[frame : frame + 1])[0]

@@ -1,11 +1,13 @@
-"""Flip books: files that show one node per frame and hide the others by a scale of 0, as our own exporter writes them.
+"""Flip books: files that show one node at a time and hide the others by a scale of 0, as our own exporter writes them.
 
-Recognised by structure: the animation has nothing but STEP scales of 0 or 1, every mesh hangs at one of the nodes
-they move, and exactly one of those nodes is seen at any key.
+Recognised by structure: STEP scales of 0 or 1 move the nodes that carry meshes, and exactly one of these is seen at
+any key. They may have morph targets of their own (long clips are cut into meshes that take turns), and nodes above or
+beside them may travel.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +19,7 @@ from .tracks import Track
 
 @dataclass(frozen=True)
 class FlipBook:
-    """The nodes that take turns and the ``times`` [K] of all changes, increasing."""
+    """The nodes that take turns, and the ``times`` [K] of all keys of the file, increasing."""
 
     tracks: dict[int, Track]
     times: np.ndarray
@@ -25,30 +27,48 @@ class FlipBook:
     def visible(self, seconds: np.ndarray) -> list[int]:
         """The node seen at each time [T]."""
         nodes = list(self.tracks)
-        seen = np.stack([self.tracks[node].at(seconds)[:, 0] for node in nodes], axis=1)
-        return [nodes[column] for column in seen.argmax(axis=1)]
+        seen = np.zeros(len(seconds), np.int64)
+        for column, node in enumerate(nodes):
+            seen[self.tracks[node].at(seconds)[:, 0] == 1] = column
+        return [nodes[column] for column in seen]
 
     def key_rate(self) -> float | None:
-        """Changes per second, by their median distance; None for a single frame."""
+        """Keys per second, by their median distance; None for a single frame."""
         steps = np.diff(self.times)
         return float(1 / np.median(steps)) if len(steps) else None
 
 
 def read_flipbook(nodes: Nodes, animation: Animation) -> FlipBook | None:
     """The flip book a file is; None when it is something else."""
-    tracks = {node: track for (node, path), track in animation.tracks.items() if path == "scale"}
+    scales = {node: track for (node, path), track in animation.tracks.items() if path == "scale"}
+    if len(scales) < 2 or not all(track.mode == "STEP" and _switches(track) for track in scales.values()):
+        return None
+    if not _pages_alone(nodes, set(scales)) or not _others_only_travel(animation, set(scales)):
+        return None
+    changes = _together(scales.values())
+    if not (sum(track.at(changes)[:, 0] for track in scales.values()) == 1).all():
+        return None
+    return FlipBook(scales, _together(animation.tracks.values()))
+
+
+def _pages_alone(nodes: Nodes, pages: set[int]) -> bool:
+    """Whether the pages are shown, without skins, none inside another, and all other nodes without a mesh."""
     shown = set(nodes.shown)
-    if len(tracks) != len(animation.tracks) or len(tracks) < 2 or not set(tracks) <= shown:
-        return None
-    if not all(track.mode == "STEP" and _switches(track) for track in tracks.values()):
-        return None
-    if any("mesh" in nodes.entries[node] and node not in tracks for node in shown):
-        return None
-    if any("skin" in nodes.entries[node] or nodes.parents[node] in tracks for node in tracks):
-        return None
-    times = np.unique(np.concatenate([track.times for track in tracks.values()])).astype(np.float64)
-    seen = sum(track.at(times)[:, 0] for track in tracks.values())
-    return FlipBook(tracks, times) if (seen == 1).all() else None
+    if not pages <= shown or any("mesh" in nodes.entries[node] for node in shown - pages):
+        return False
+    return not any("skin" in nodes.entries[node] or nodes.parents[node] in pages for node in pages)
+
+
+def _others_only_travel(animation: Animation, pages: set[int]) -> bool:
+    """Whether all tracks but the scales of pages are morph weights of pages, or moves of nodes that are none."""
+    for node, path in animation.tracks:
+        if path != "scale" and (path == "weights") != (node in pages):
+            return False
+    return True
+
+
+def _together(tracks: Iterable[Track]) -> np.ndarray:
+    return np.unique(np.concatenate([track.times for track in tracks])).astype(np.float64)
 
 
 def _switches(track: Track) -> bool:

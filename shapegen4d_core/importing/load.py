@@ -73,12 +73,12 @@ def load_sequence(
         written = written_entry(file.gltf.json)
         if written_timing(file.gltf.json) is None:
             return sequence
-        settings = written.get("settings")
+        settings, name = written.get("settings"), written.get("name")
         return MeshSequence(
             vertices=sequence.vertices,
             faces=sequence.faces,
             fps=sequence.fps,
-            name=file.animation.name or sequence.name,
+            name=name if isinstance(name, str) else file.animation.name or sequence.name,
             uv=sequence.uv,
             texture=sequence.texture,
             settings=settings if isinstance(settings, dict) else {},

@@ -23,23 +23,36 @@ class Timing:
     fps: float
 
 
+@dataclass(frozen=True)
+class Written:
+    """Frame rate, frames and how many of them are ``played`` (more when they go back again) in a file of ours."""
+
+    fps: float
+    frames: int
+    played: int
+
+    def agrees(self, length: float) -> bool:
+        """Whether an animation of ``length`` seconds plays them."""
+        return length == 0 and self.frames == 1 or math.isclose(self.played / self.fps, length, rel_tol=1e-3)
+
+
 def sample_times(
     span: tuple[float, float],
     key_rate: float | None,
-    written: tuple[float, int] | None,
+    written: Written | None,
     frames: int | None,
     fps: float | None,
 ) -> Timing:
     """Frame t lies at start + t / fps, so that the animation of length L has L x fps frames and each lasts 1 / fps.
 
     ``frames`` alone spreads that many over the whole length, ``fps`` alone takes as many as there are, both take what
-    is asked for (the last pose is held). With neither: what our own exporter has ``written`` (fps, frames), else the
+    is asked for (the last pose is held). With neither: what our own exporter has ``written``, else the
     ``key_rate`` of the file. Raises InputError for settings out of range.
     """
     _check(frames, fps)
     start, length = span[0], span[1] - span[0]
-    if frames is None and fps is None and written is not None and _agrees(written, length):
-        fps, frames = written
+    if frames is None and fps is None and written is not None and written.agrees(length):
+        fps, frames = written.fps, written.frames
     if fps is None:
         fps = (frames / length if frames else _whole(key_rate or _STILL_FPS)) if length > 0 else _STILL_FPS
     if frames is None:
@@ -53,14 +66,15 @@ def sample_times(
     return Timing(seconds, float(fps))
 
 
-def written_timing(document: dict[str, Any]) -> tuple[float, int] | None:
-    """Frame rate and frame count our own exporter has left in ``asset.extras``; None when there are none."""
+def written_timing(document: dict[str, Any]) -> Written | None:
+    """The timing our own exporter has left in ``asset.extras``; None when there is none."""
     entry = written_entry(document)
     fps, frames = entry.get("fps"), entry.get("frames")
     numeric = isinstance(fps, (int, float)) and isinstance(frames, int) and not isinstance(fps, bool)
     if not numeric or not math.isfinite(fps) or fps <= 0 or not 1 <= frames <= FRAME_LIMIT:
         return None
-    return float(fps), int(frames)
+    back = frames - 2 if entry.get("loop") == "ping-pong" else 0
+    return Written(float(fps), int(frames), frames + max(back, 0))
 
 
 def written_entry(document: dict[str, Any]) -> dict[str, Any]:
@@ -68,11 +82,6 @@ def written_entry(document: dict[str, Any]) -> dict[str, Any]:
     extras = document["asset"].get("extras")
     entry = extras.get("shapegen4d") if isinstance(extras, dict) else None
     return entry if isinstance(entry, dict) else {}
-
-
-def _agrees(written: tuple[float, int], length: float) -> bool:
-    fps, frames = written
-    return length == 0 and frames == 1 or math.isclose(frames / fps, length, rel_tol=1e-3)
 
 
 def _check(frames: int | None, fps: float | None) -> None:

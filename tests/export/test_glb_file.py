@@ -25,7 +25,7 @@ def test_provenance_and_extras(tmp_path):
     asset = glb.json["asset"]
     assert asset["version"] == "2.0" and asset["generator"] == f"ShapeGen4D {__version__}"
     assert json.loads(asset["extras"]["workflow"]) == {"nodes": ["Knoten \u00fc"]}
-    ours = {"fps": 24.0, "frames": 6, "settings": {"seed": 7, "steps": [1, 2]}}
+    ours = {"fps": 24.0, "frames": 6, "name": "sequence", "settings": {"seed": 7, "steps": [1, 2]}}
     assert asset["extras"]["shapegen4d"] == ours
 
 
@@ -40,7 +40,7 @@ def test_trimesh_opens_it_and_sees_the_first_filled_frame(tmp_path, sequence):
     ("sequence", "options", "words"),
     [
         (changing(), {"interpolation": "LINEAR"}, "topology that changes; set interpolation to STEP"),
-        (changing(), {"interpolation": "CUBICSPLINE"}, "accepted is STEP or LINEAR"),
+        (changing(), {"interpolation": "CUBICSPLINE"}, "accepted are auto, STEP and LINEAR"),
         (MeshSequence((EMPTY[0],) * 3, (EMPTY[1],) * 3, 8.0, "x"), {}, "None of the 3 frames of 'x' has"),
         (waving(), {"extras": {"shapegen4d": 1}}, "use another name"),
         (waving(), {"extras": {"x": {1, 2}}}, "cannot be written as JSON"),
@@ -67,7 +67,7 @@ def test_moves_beyond_float32_are_refused(tmp_path):
     largest = np.float32(np.finfo(np.float32).max)
     corners, faces = np.float32([[0, 0, 0], [1, 0, 0], [0, 1, 0]]), np.int32([[0, 1, 2]])
     frames = (corners * largest, -corners * largest)
-    with pytest.raises(InputError, match="frame 1 moved further"):
+    with pytest.raises(InputError, match="frame 2 moved further"):
         write_glb(MeshSequence(frames, (faces, faces), 8.0), tmp_path / "a.glb")
 
 
