@@ -1,0 +1,19 @@
+"""The one place that looks for OpenUSD, an optional dependency of some 200 MB that is imported when first used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from ..errors import InputError
+
+SUFFIXES = (".usdz", ".usdc", ".usda")
+ENTRY = "shapegen4d"  # our own key in a stage's customLayerData, JSON text
+
+
+def usd_module(name: str) -> Any:
+    """The module ``pxr.name``; raises InputError with the pip command where OpenUSD is not installed."""
+    try:
+        return import_module(f"pxr.{name}")
+    except ImportError as error:
+        raise InputError("USD files need usd-core; install it with: pip install 'shapegen4d[usd]'.") from error
