@@ -55,17 +55,21 @@ def load_animated(
 
 
 def load_sequence(
-    path: str | os.PathLike, *, progress: Progress | None = None, check: Check | None = None
+    path: str | os.PathLike,
+    *,
+    fps: float | None = None,
+    progress: Progress | None = None,
+    check: Check | None = None,
 ) -> MeshSequence:
     """Read ``path`` as a MeshSequence, a flip book frame by frame with its topology as it changes.
 
-    Files of our own exporter come back with their frames, rate, name and settings (the normals apart).
-    Raises InputError.
+    Files of our own exporter come back with their frames, rate, name and settings (the normals apart). With ``fps`` the
+    animation is looked at that often instead. Raises InputError.
     """
     path = Path(path)
     with _errors_named(path):
         file = _File(path, None)
-        timing = file.timing(None, None)
+        timing = file.timing(None, fps)
         if file.flipbook is None:
             sequence = to_sequence(_evaluated(file, timing, progress, check))
         else:
