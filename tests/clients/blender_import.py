@@ -95,7 +95,7 @@ def is_seen(thing: bpy.types.Object, graph: bpy.types.Depsgraph) -> bool:
     """Whether a mesh is visible: not hidden and not shrunk to nothing."""
     if thing.type != "MESH" or not thing.visible_get():
         return False
-    return abs(np.linalg.det(np.array(thing.evaluated_get(graph).matrix_world)[:3, :3])) > 1e-12
+    return abs(np.linalg.det(np.array(thing.evaluated_get(graph).matrix_world)[:3, :3])) > 1e-30
 
 
 def part(thing: bpy.types.Object) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

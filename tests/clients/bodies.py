@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from shapegen4d_core.sequence import MeshSequence
 
@@ -53,6 +56,15 @@ def moving(frame_count: int = 12, fps: float = 12.0, textured: bool = True, **fi
     if textured:
         fields = {"uv": frames[0][2], "texture": paint(), **fields}
     return MeshSequence([frame[0] for frame in frames], [frame[1] for frame in frames], fps, NAME, **fields)
+
+
+def travelling(frame_count: int = 12, fps: float = 12.0) -> MeshSequence:
+    """The moving body on its way through the room, turning as it goes."""
+    stays = moving(frame_count, fps)
+    turns = Rotation.from_rotvec([[0.3 * t / frame_count, 1.8 * t / frame_count, 0] for t in range(frame_count)])
+    ways = [np.array([0.8, 0.3, -0.6]) * t / frame_count for t in range(frame_count)]
+    frames = [turn.apply(frame) + way for turn, frame, way in zip(turns, stays.vertices, ways)]
+    return replace(stays, vertices=[frame.astype(np.float32) for frame in frames])
 
 
 def remeshed(frame_count: int = 12, fps: float = 12.0, empty: tuple[int, ...] = ()) -> MeshSequence:

@@ -8,16 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
+from shapegen4d_core.camera import Camera
 from shapegen4d_core.export import write_glb
 from shapegen4d_core.sequence import MeshSequence
-from tests.clients.bodies import moving, remeshed
+from tests.clients.bodies import moving, remeshed, travelling
 
 TOLERANCE = 1e-4  # of the longest side of the box
 
 
 @dataclass(frozen=True)
 class Case:
-    """One file: what is in it, how it is written, how a program opens it and whether it blends between frames."""
+    """One file: what is in it, how it is written, how a program opens it and what it should then play.
+
+    ``played`` are the frames that the keys of the animation show, the last one at its end; None for every frame once,
+    the last one held. ``linear``: positions move between keys. ``cameras``: one per frame.
+    """
 
     name: str
     make: Callable[[], MeshSequence]
@@ -25,30 +30,48 @@ class Case:
     opens: str = "glb"
     linear: bool = False
     programs: tuple[str, ...] = ("Blender", "three.js")
+    played: tuple[int, ...] | None = None
+    places: tuple[float, ...] | None = None
+    cameras: tuple[Camera, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Written:
-    """A case on disk with the three times, in seconds, at which programs are asked what they show."""
+    """A case on disk with what it should show when."""
 
     case: Case
     sequence: MeshSequence
     path: Path
 
     @property
-    def seconds(self) -> list[float]:
-        """A quarter of a frame into the first, the middle and the last frame."""
+    def played(self) -> tuple[int, ...]:
+        """The frame at each key, N + 1 of them, 1 / fps apart."""
         count = self.sequence.frame_count
-        return [(frame + 0.25) / self.sequence.fps for frame in (0, count // 2, count - 1)]
+        return self.case.played or (*range(count), count - 1)
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first key to the last."""
+        return (len(self.played) - 1) / self.sequence.fps
+
+    @property
+    def seconds(self) -> list[float]:
+        """Three times, unless the case names others: a quarter into the first, the middle and the last frame."""
+        count = len(self.played) - 1
+        places = self.case.places or tuple(key + 0.25 for key in (0, count // 2, count - 1))
+        return [place / self.sequence.fps for place in places]
+
+    def frames_at(self, seconds: float) -> tuple[int, int, float]:
+        """The frame played at a time, the next one, and the share of the way between them."""
+        key = int(seconds * self.sequence.fps)
+        return self.played[key], self.played[key + 1], seconds * self.sequence.fps - key if self.case.linear else 0.0
 
     def expected(self, seconds: float) -> tuple[np.ndarray, np.ndarray]:
-        """Vertices [V,3] float64 and faces [F,3] that should be seen at a time; the last frame holds to the end."""
-        last = self.sequence.frame_count - 1
-        frame = min(int(seconds * self.sequence.fps), last)
+        """Vertices [V,3] float64 and faces [F,3] that should be seen at a time."""
+        frame, after, share = self.frames_at(seconds)
         vertices = self.sequence.vertices[frame].astype(np.float64)
-        if self.case.linear and frame < last:
-            share = seconds * self.sequence.fps - frame
-            vertices = (1 - share) * vertices + share * self.sequence.vertices[frame + 1]
+        if share:
+            vertices = (1 - share) * vertices + share * self.sequence.vertices[after]
         return vertices, self.sequence.faces[frame]
 
 
@@ -57,16 +80,44 @@ def glb(name: str, **options) -> Callable[[MeshSequence, Path], Path]:
     return lambda sequence, folder: write_glb(sequence, folder / f"{name}.glb", **options)
 
 
-def cases() -> list[Case]:
-    """Every row of the table."""
+def orbit(frame_count: int) -> tuple[Camera, ...]:
+    """A camera that goes a quarter around the object and rises."""
+    shares = [frame / frame_count for frame in range(frame_count)]
+    return tuple(Camera(90 * share, 40 * share - 10, 3 + share, (0.1, 0, 0.2), 35, 320, 240) for share in shares)
+
+
+def glb_cases() -> list[Case]:
+    """Animated GLB in every encoding."""
+    forth = tuple(range(12))
+    cameras = orbit(12)
     return [
         Case("GLB morph, STEP", moving, glb("step")),
         Case("GLB morph, LINEAR", moving, glb("linear", interpolation="LINEAR"), linear=True),
         Case("GLB morph, 12.5 fps", lambda: moving(fps=12.5), glb("odd")),
         Case("GLB morph, unlit", moving, glb("unlit", unlit=True)),
+        Case("GLB morph, WebP texture", moving, glb("webp", texture_format="webp")),
+        Case("GLB morph, quantised", moving, glb("small", quantize=True)),
+        Case("GLB morph, no normals", moving, glb("bare", normals=False)),
+        Case("GLB morph, cycle", moving, glb("cycle", interpolation="LINEAR", loop="cycle"), linear=True,
+             played=(*forth, 0)),
+        Case("GLB morph, ping-pong", moving, glb("pong", interpolation="LINEAR", loop="ping-pong"), linear=True,
+             played=(*forth, *forth[-2:0:-1], 0)),
+        Case("GLB morph, camera", moving, glb("camera", camera=cameras), cameras=cameras),
+        Case("GLB morph, root translation", travelling, glb("moved", root_motion="translation")),
+        Case("GLB morph, root rigid", travelling, glb("rigid", root_motion="rigid")),
+        Case("GLB morph, 520 frames", lambda: moving(520, 24.0), glb("long", interpolation="LINEAR"), linear=True,
+             places=(0.25, 250.5, 519.25)),
         Case("GLB flip book", remeshed, glb("flip")),
         Case("GLB flip book, frames empty", lambda: remeshed(empty=(6,)), glb("gap")),
-    ]
+        Case("GLB flip book, quantised", remeshed, glb("flipsmall", quantize=True)),
+        Case("GLB flip book, root translation", remeshed, glb("flipmoved", root_motion="translation")),
+        Case("GLB flip book, textured", moving, glb("fliptexture", encoding="flipbook")),
+    ]  # fmt: skip
+
+
+def cases() -> list[Case]:
+    """Every row of the table."""
+    return glb_cases()
 
 
 def write_all(folder: Path, wanted: list[Case]) -> list[Written]:

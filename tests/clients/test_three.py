@@ -49,8 +49,11 @@ def test_screenshots_show_the_frames_and_differ(shown, name):
     covered = [screenshot[..., 3] > 0 for screenshot in seen.screenshots]
     for own, theirs in zip(expected, covered):
         assert (own ^ theirs).sum() <= 0.002 * own.sum()
-    for first, second in combinations(range(3), 2):
-        assert (covered[first] ^ covered[second]).sum() > 0.05 * max(covered[first].sum(), covered[second].sum())
+    pairs = list(combinations(range(3), 2))
+    differ = [(expected[first] ^ expected[second]).sum() > 0.05 * expected[first].sum() for first, second in pairs]
+    seen_to = [(covered[first] ^ covered[second]).sum() > 0.04 * covered[first].sum() for first, second in pairs]
+    assert sum(differ) >= 2  # a loop ends where it began
+    assert all(found for found, should in zip(seen_to, differ) if should)
 
 
 def test_colours_of_an_unlit_texture_lie_where_they_were_painted(shown):
@@ -71,7 +74,7 @@ def test_colours_of_an_unlit_texture_lie_where_they_were_painted(shown):
 @pytest.mark.parametrize("name", NAMES)
 def test_length_and_silence(shown, name):
     entry, seen = shown[name]
-    assert seen.facts["durations"] == pytest.approx([entry.sequence.duration], rel=1e-5)
+    assert seen.facts["durations"] == pytest.approx([entry.duration], rel=1e-5)
     assert seen.facts["said"] == []
 
 
@@ -80,5 +83,5 @@ def test_names_texture_and_coordinates(shown, name):
     entry, seen = shown[name]
     assert entry.sequence.name in seen.facts["names"]
     if entry.sequence.uv is not None:
-        assert largest_uv_error(entry, seen) < 1e-6
+        assert largest_uv_error(entry, seen) < 2e-5
         np.testing.assert_array_equal(seen.texture[..., :3], entry.sequence.texture)

@@ -25,7 +25,7 @@ function isSeen(thing) {
   for (let part = thing; part; part = part.parent) {
     if (!part.visible) return false;
   }
-  return Math.abs(thing.matrixWorld.determinant()) > 1e-12;
+  return Math.abs(thing.matrixWorld.determinant()) > 1e-30;
 }
 
 // Positions, corners and texture coordinates of every mesh that is seen, after morphing and skinning.
