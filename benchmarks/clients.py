@@ -46,7 +46,8 @@ def timing(entry: Written, facts: dict) -> tuple[str, str]:
     if entry.case.opens == "glb":
         low, high = facts["action_range"]
         return "-", f"{(high - low) / facts['fps']:.4g} s"
-    return f"{facts['fps']:g}", "{}..{}".format(*facts["scene_range"])
+    read = facts["rate_found"] == entry.sequence.fps
+    return f"{facts['fps']:g}" if read else "by hand", "frames {} to {}".format(*facts["scene_range"])
 
 
 def programs() -> dict[str, Ask | str]:

@@ -37,11 +37,13 @@ def ask_blender(command: list[str], written: list[Written], folder: Path) -> lis
 
 
 def _job(entry: Written, out: Path) -> dict:
+    camera = entry.case.cameras[0] if entry.case.cameras else None
     return {
         "path": str(entry.path),
         "open": entry.case.opens,
         "fps": entry.sequence.fps,
         "seconds": entry.seconds,
+        "size": [camera.width, camera.height] if camera else [1, 1],
         "out": str(out),
     }
 

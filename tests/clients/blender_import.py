@@ -3,7 +3,7 @@
     python blender_import.py jobs.json                               # an interpreter that imports bpy
     blender --background --python blender_import.py -- jobs.json     # an installed Blender
 
-``jobs.json`` is a list of {"path", "open", "fps", "seconds", "out"}; each job leaves ``out``.json and ``out``.npz.
+``jobs.json`` lists {"path", "open", "fps", "seconds", "size", "out"}; each job leaves ``out``.json and ``out``.npz.
 Positions are turned back from Blender's z up to y up: (x, y, z) there is (x, z, -y) here.
 """
 
@@ -22,7 +22,7 @@ FROM_Z_UP = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float64)
 
 
 def set_rate(fps: float, opens: str) -> None:
-    """The scene's frame rate, as a user would set it before importing.
+    """The scene's frame rate, as a user sets it by hand: Blender takes it from no file.
 
     Blender keeps rates such as 12.5 as whole frames over a base. Its glTF importer multiplies by that base where it
     should divide, so a GLB gets the nearest whole rate: its keys then lie between frames, at the right times.
@@ -41,7 +41,8 @@ def rate() -> float:
 def opened(job: dict) -> None:
     """Import the job's file into an empty scene."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    set_rate(job["fps"], job["open"])
+    if job["open"] == "glb":
+        set_rate(job["fps"], job["open"])  # or its keys would be at the frames of another rate
     path = Path(job["path"])
     if job["open"] == "glb":
         bpy.ops.import_scene.gltf(filepath=str(path))
@@ -133,28 +134,27 @@ def action_range() -> list[float] | None:
     return [min(low for low, _ in ranges), max(high for _, high in ranges)] if ranges else None
 
 
-def camera_at(seconds: float) -> dict | None:
-    """Position and direction of the first camera, turned to y up, and its vertical field of view in degrees."""
-    graph, scene = bpy.context.evaluated_depsgraph_get(), bpy.context.scene
-    for thing in scene.objects:
+def camera_at(size: list[int]) -> dict | None:
+    """Where the first camera is now and looks, in y up, and its vertical field of view in pictures of W x H."""
+    graph = bpy.context.evaluated_depsgraph_get()
+    for thing in bpy.context.scene.objects:
         if thing.type == "CAMERA":
-            world = np.array(thing.evaluated_get(graph).matrix_world, np.float64)
-            world = FROM_Z_UP @ world[:3]
-            lens = thing.data
-            aspect = scene.render.resolution_y / scene.render.resolution_x
-            tangent = lens.sensor_width / (2 * lens.lens)
-            wide = lens.sensor_fit == "VERTICAL" or (lens.sensor_fit == "AUTO" and aspect > 1)
-            if lens.sensor_fit == "VERTICAL":
-                tangent = lens.sensor_height / (2 * lens.lens)
-            vertical = tangent if wide else tangent * aspect
-            return {"eye": world[:, 3].tolist(), "forward": (-world[:, 2]).tolist(),
-                    "fov_degrees": float(2 * np.degrees(np.arctan(vertical)))}  # fmt: skip
+            found = thing.evaluated_get(graph)
+            world = FROM_Z_UP @ np.array(found.matrix_world, np.float64)[:3]
+            tangent = 1 / found.calc_matrix_camera(graph, x=size[0], y=size[1])[1][1]
+            return {
+                "eye": world[:, 3].tolist(),
+                "forward": (-world[:, 2] / np.linalg.norm(world[:, 2])).tolist(),
+                "fov_degrees": float(2 * np.degrees(np.arctan(tangent))),
+            }
     return None
 
 
 def play(job: dict) -> dict:
     """Import, look at every time, write the arrays; returns the facts."""
     opened(job)
+    rate_found = rate()
+    set_rate(job["fps"], job["open"])
     stills = job.get("stills")
     arrays, cameras = {}, []
     for number, seconds in enumerate(job["seconds"]):
@@ -162,7 +162,7 @@ def play(job: dict) -> dict:
             open_still(Path(stills[number]))
         for key, value in shown(seconds).items():
             arrays[f"{key}_{number}"] = value
-        cameras.append(camera_at(seconds))
+        cameras.append(camera_at(job["size"]))
     picture = texture()
     if picture is not None:
         arrays["texture"] = picture
@@ -171,6 +171,7 @@ def play(job: dict) -> dict:
     return {
         "program": f"Blender {bpy.app.version_string}",
         "fps": rate(),
+        "rate_found": rate_found,
         "scene_range": [scene.frame_start, scene.frame_end],
         "action_range": action_range(),
         "names": sorted(thing.name for thing in scene.objects),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from shapegen4d_core.camera import Camera
 from shapegen4d_core.export import write_glb
+from shapegen4d_core.export.usd import write_usd
 from shapegen4d_core.sequence import MeshSequence
-from tests.clients.bodies import moving, remeshed, travelling
+from tests.clients.bodies import NAME, moving, remeshed, travelling
 
 TOLERANCE = 1e-4  # of the longest side of the box
 
@@ -21,7 +23,8 @@ class Case:
     """One file: what is in it, how it is written, how a program opens it and what it should then play.
 
     ``played`` are the frames that the keys of the animation show, the last one at its end; None for every frame once,
-    the last one held. ``linear``: positions move between keys. ``cameras``: one per frame.
+    the last one held. ``places`` are the times, in frames, at which it is looked at. ``linear``: positions move between
+    keys. ``cameras``: one per frame. ``label`` begins the name of an object in it. ``package``: what its writer needs.
     """
 
     name: str
@@ -33,6 +36,15 @@ class Case:
     played: tuple[int, ...] | None = None
     places: tuple[float, ...] | None = None
     cameras: tuple[Camera, ...] | None = None
+    label: str = NAME
+    package: str | None = None
+
+    @property
+    def missing(self) -> str | None:
+        """What to install before the case can be written; None when all is there."""
+        if self.package is None or find_spec(self.package):
+            return None
+        return "usd-core is not installed; pip install 'shapegen4d[usd]'"
 
 
 @dataclass(frozen=True)
@@ -115,15 +127,37 @@ def glb_cases() -> list[Case]:
     ]  # fmt: skip
 
 
+def usd(file: str, **options) -> Callable[[MeshSequence, Path], Path]:
+    """A writer of one USD stage with these options, as a case holds it."""
+    return lambda sequence, folder: write_usd(sequence, folder / file, **options)
+
+
+def usd_cases() -> list[Case]:
+    """Stages with time samples; names of prims are ASCII."""
+    cameras = orbit(12)
+    kind = {"opens": "usd", "programs": ("Blender",), "label": "F_chsin__", "package": "pxr"}
+    return [
+        Case("USDC", moving, usd("a.usdc"), linear=True, **kind),
+        Case("USDA", moving, usd("a.usda"), linear=True, **kind),
+        Case("USDZ", moving, usd("a.usdz"), linear=True, **kind),
+        Case("USDC, 12.5 fps", lambda: moving(fps=12.5), usd("a.usdc"), linear=True, **kind),
+        Case("USDC, z up, centimetres", moving, usd("a.usdc", up_axis="Z", metres_per_unit=0.01), linear=True, **kind),
+        Case("USDC, camera", moving, usd("a.usdc", camera=cameras), cameras=cameras, places=(0, 6, 11), **kind),
+        Case("USDC, topology changes", remeshed, usd("a.usdc"), **kind),
+        Case("USDC, frames empty", lambda: remeshed(empty=(6,)), usd("a.usdc"), **kind),
+        Case("USDA, topology changes", remeshed, usd("a.usda"), **kind),
+    ]
+
+
 def cases() -> list[Case]:
     """Every row of the table."""
-    return glb_cases()
+    return [*glb_cases(), *usd_cases()]
 
 
 def write_all(folder: Path, wanted: list[Case]) -> list[Written]:
-    """Write every case into a folder of its own."""
+    """Write every case that can be written here into a folder of its own."""
     done = []
-    for number, case in enumerate(wanted):
+    for number, case in enumerate(case for case in wanted if not case.missing):
         place = folder / f"case{number:02d}"
         place.mkdir()
         sequence = case.make()

@@ -43,3 +43,14 @@ def largest_uv_error(written: Written, seen: Seen) -> float:
     faces = written.sequence.faces[0]
     expected = written.sequence.uv[faces]
     return max(float(np.abs(uv - expected).max()) if uv.shape == expected.shape else np.inf for uv in seen.uv)
+
+
+def largest_camera_error(written: Written, seen: Seen) -> float:
+    """Largest difference of the camera's place, direction and field of view (in half turns), one camera per frame."""
+    worst = 0.0
+    for seconds, found in zip(written.seconds, seen.facts["cameras"], strict=True):
+        wanted = written.case.cameras[written.frames_at(seconds)[0]]
+        pairs = [(found["eye"], wanted.eye()), (found["forward"], -wanted.axes()[2])]
+        pairs.append(([found["fov_degrees"] / 180], [wanted.fov_degrees / 180]))
+        worst = max(worst, *(float(np.abs(np.subtract(*pair)).max()) for pair in pairs))
+    return worst

@@ -10,7 +10,7 @@ import torch
 
 from shapegen4d_core.rendering import Raster, opencv_camera, rasterise
 from tests.clients.cases import TOLERANCE, Written, cases, write_all
-from tests.clients.seen import largest_error, largest_uv_error
+from tests.clients.seen import largest_camera_error, largest_error, largest_uv_error
 from tests.clients.three import CHROMIUM_ABSENT, THREE_ABSENT, VIEW, ask_three, chromium, three_folder
 
 CASES = [case for case in cases() if "three.js" in case.programs]
@@ -76,6 +76,11 @@ def test_length_and_silence(shown, name):
     entry, seen = shown[name]
     assert seen.facts["durations"] == pytest.approx([entry.duration], rel=1e-5)
     assert seen.facts["said"] == []
+
+
+@pytest.mark.parametrize("name", [case.name for case in CASES if case.cameras])
+def test_the_camera_moves_as_it_did(shown, name):
+    assert largest_camera_error(*shown[name]) < 1e-5
 
 
 @pytest.mark.parametrize("name", NAMES)
