@@ -22,7 +22,7 @@ GLB_LIMIT = 2**32 - 1  # bytes; the length field of a GLB is an unsigned 32-bit 
 _COPY_BYTES = 1 << 20
 _COMPONENT = {"int8": 5120, "uint8": 5121, "int16": 5122, "uint16": 5123, "uint32": 5125, "float32": 5126}
 _SPARSE_BELOW = 0.7  # share of rows that are not zero, below which a sparse accessor is clearly smaller
-_KINDS = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}
+_KINDS = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4", 16: "MAT4"}
 _ARRAY_BUFFER, _ELEMENT_ARRAY_BUFFER = 34962, 34963
 
 
@@ -45,7 +45,11 @@ class BufferSpool:
         "byte vectors": {"target": _ARRAY_BUFFER, "byteStride": 4},
         "texture coordinates": {"target": _ARRAY_BUFFER, "byteStride": 8},
         "short texture coordinates": {"target": _ARRAY_BUFFER, "byteStride": 4},
+        "joints": {"target": _ARRAY_BUFFER, "byteStride": 4},
+        "short joints": {"target": _ARRAY_BUFFER, "byteStride": 8},
+        "weights": {"target": _ARRAY_BUFFER, "byteStride": 16},
         "indices": {"target": _ELEMENT_ARRAY_BUFFER},
+        "matrices": {},
         "sparse": {},
         "keys": {},
         "image": {},
@@ -94,6 +98,18 @@ class BufferSpool:
         """Store faces [F,3], 16-bit below 65535 vertices, else 32-bit; return the accessor's index."""
         dtype = np.uint16 if vertex_count < 65535 else np.uint32
         return self._accessor("indices", faces.astype(dtype).reshape(-1))
+
+    def joints(self, array: np.ndarray) -> int:
+        """Store the joint numbers [V,4] of a skin, uint8 or uint16; return the accessor's index."""
+        return self._accessor("joints" if array.dtype == np.uint8 else "short joints", array)
+
+    def weights(self, array: np.ndarray) -> int:
+        """Store the joint weights [V,4] float32 of a skin; return the accessor's index."""
+        return self._accessor("weights", array)
+
+    def matrices(self, array: np.ndarray) -> int:
+        """Store matrices [J,16] float32, column after column; return the accessor's index."""
+        return self._accessor("matrices", array)
 
     def key_times(self, seconds: np.ndarray) -> int:
         """Store key frame times [K] float32 in seconds; return the accessor's index."""
