@@ -1,7 +1,8 @@
 """Writes a rig as one GLB with a skin: the mesh once, and per frame only what its joints do (glTF 2.0, 3.7.3).
 
 Every joint is a node of its own below one that stands still, and turns about the middle of what it moves, so that
-LINEAR keys swing parts about themselves. Keys lie where those of :mod:`.glb` do: frame t at t / fps, the last one at T / fps.
+LINEAR keys swing parts about themselves. Keys lie where those of :mod:`.glb` do: frame t at t / fps, the last one at
+T / fps.
 """
 
 from __future__ import annotations
