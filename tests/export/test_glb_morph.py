@@ -1,14 +1,10 @@
-"""Fixed topology becomes morph targets: positions, normals, length, keys, names, texture."""
+"""Fixed topology becomes morph targets: positions, normals, length, keys, names, materials."""
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
 
-from shapegen4d_core.errors import InputError
 from shapegen4d_core.export import write_glb
 from shapegen4d_core.sequence import MeshSequence
 from tests.export.glb_reader import read_glb
@@ -77,21 +73,6 @@ def test_names_bounds_and_one_channel(tmp_path):
         np.testing.assert_array_equal(np.float32(accessor["max"]), values.max(axis=0))
 
 
-def test_texture_is_embedded_and_its_origin_moves_to_the_top_left(tmp_path):
-    plain, random = waving(), np.random.default_rng(0)
-    uv = random.random((42, 2), dtype=np.float32)
-    texture = random.integers(0, 256, (16, 32, 3), dtype=np.uint8)
-    sequence = MeshSequence(plain.vertices, plain.faces, 24.0, uv=uv, texture=texture)
-    glb = read_glb(write_glb(sequence, tmp_path / "wave.glb"))
-    coordinates = glb.accessor(glb.json["meshes"][0]["primitives"][0]["attributes"]["TEXCOORD_0"])
-    np.testing.assert_allclose(coordinates, np.stack([uv[:, 0], 1 - uv[:, 1]], axis=1), atol=1e-7)
-    picture = Image.open(io.BytesIO(glb.view_bytes(glb.json["images"][0]["bufferView"])))
-    np.testing.assert_array_equal(np.asarray(picture), texture)
-    material = glb.json["materials"][0]
-    assert material["pbrMetallicRoughness"]["baseColorTexture"]["index"] == 0
-    assert "alphaMode" not in material
-
-
 def test_seams_of_the_texture_leave_no_seam_in_normals_and_count_as_closed(tmp_path):
     vertices, faces = sphere()
     corners = vertices[faces].reshape(-1, 3)  # every face has its own three vertices, as behind an unwrap
@@ -116,24 +97,3 @@ def test_surfaces_that_touch_only_once_are_not_sewn(tmp_path):
         sequence = MeshSequence(frames, (faces,) * 2, 8.0, uv=uv)
         glb = read_glb(write_glb(sequence, tmp_path / "a.glb"))
         np.testing.assert_allclose(glb.at(0)[0]["normals"][[0, 3]], expected, atol=1e-6)
-
-
-def test_a_texture_is_blended_only_when_it_has_transparency(tmp_path):
-    plain, uv = waving(), np.zeros((42, 2), np.float32)
-    for alpha, mode in ((255, None), (254, "BLEND")):
-        texture = np.full((4, 4, 4), alpha, np.uint8)
-        sequence = MeshSequence(plain.vertices, plain.faces, 24.0, uv=uv, texture=texture)
-        glb = read_glb(write_glb(sequence, tmp_path / "a.glb"))
-        assert glb.json["materials"][0].get("alphaMode") == mode
-
-
-def test_an_unlit_texture_is_marked_and_needs_a_texture(tmp_path):
-    plain, uv = waving(), np.zeros((42, 2), np.float32)
-    painted = MeshSequence(plain.vertices, plain.faces, 24.0, uv=uv, texture=np.zeros((4, 4, 3), np.uint8))
-    document = read_glb(write_glb(painted, tmp_path / "a.glb", unlit=True)).json
-    assert document["materials"][0]["extensions"] == {"KHR_materials_unlit": {}}
-    assert document["extensionsUsed"] == ["KHR_materials_unlit"]
-    assert "extensionsUsed" not in read_glb(write_glb(painted, tmp_path / "b.glb")).json
-    with pytest.raises(InputError, match="unlit"):
-        write_glb(plain, tmp_path / "c.glb", unlit=True)
-    assert not (tmp_path / "c.glb").exists()
