@@ -7,12 +7,14 @@ from comfy_api.latest import ComfyExtension, io
 from . import folders
 from .decode_sdf_sequence import DecodeSDFSequence
 from .encode_dino import EncodeDINO
+from .load_mesh_sequence import LoadMeshSequence
 from .load_model import LoadShapeGen4DModel
 from .load_video_frames import LoadVideoFrames
 from .propagate_texture import PropagateTexture
 from .register_pose import RegisterPose
 from .render_mesh_sequence import RenderMeshSequence
 from .sample_4d_latents import Sample4DLatents
+from .save_animation import SaveAnimation
 from .save_mesh_sequence import SaveMeshSequence
 from .track_topology import TrackTopology
 
@@ -25,8 +27,10 @@ NODES: list[type[io.ComfyNode]] = [
     RegisterPose,
     TrackTopology,
     PropagateTexture,
+    LoadMeshSequence,
     RenderMeshSequence,
     SaveMeshSequence,
+    SaveAnimation,
 ]
 
 

@@ -109,6 +109,7 @@ class RenderMeshSequence(io.ComfyNode):
             outputs=[
                 io.Image.Output("images", tooltip="One image per picture, on the background or over the frames."),
                 io.Mask.Output("masks", tooltip="The drawn object in every picture, 1 = object, soft at the edges."),
+                io.Float.Output("fps", tooltip="Pictures per second, for Save Animation or Create Video."),
             ],
         )
 
@@ -151,8 +152,9 @@ class RenderMeshSequence(io.ComfyNode):
         )
         masks = pictures[..., 3].clone()
         if clip is not None:
-            return io.NodeOutput(rendering.overlay(pictures, clip.frames, opacity, background=colour), masks)
-        return io.NodeOutput(rendering.composite(pictures, colour), masks)
+            laid = rendering.overlay(pictures, clip.frames, opacity, background=colour)
+            return io.NodeOutput(laid, masks, float(meshes.fps))
+        return io.NodeOutput(rendering.composite(pictures, colour), masks, float(meshes.fps))
 
 
 def _pixels(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Mesh sequence to an animated GLB in the output folder, and on as FILE_3D_GLB for the core's 3D nodes."""
+"""Mesh sequence to a file in the output folder, in the form the next program wants, and on to the core's 3D nodes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from typing import Any
 
 from comfy_api.latest import Types, io
 
-from . import host
-from .types import CATEGORY, MeshSequence
-
-INTERPOLATIONS = ("STEP", "LINEAR")
+from . import export_options, host
+from .types import CATEGORY, Camera, MeshSequence
 
 
 class SaveMeshSequence(io.ComfyNode):
-    """Output node: writes one file per run and passes it on."""
+    """Output node: writes one animated file, or one folder, per run and passes on a GLB that the page can play."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -24,9 +22,10 @@ class SaveMeshSequence(io.ComfyNode):
             node_id="ShapeGen4D_SaveMeshSequence",
             display_name="Save Mesh Sequence",
             category=CATEGORY,
-            description="Writes the sequence as one animated GLB into the output folder. Connect the "
-            "output to Preview 3D & Animation to play it here.",
-            search_aliases=["save glb", "export animation"],
+            description="Writes the whole animation into the output folder: one GLB that plays in browsers, Blender "
+            "and game engines, a GLB with bones, USD, a file per frame, or a point cache. Connect model_3d to Preview 3D "
+            "& Animation to play it here, whatever the format.",
+            search_aliases=["save glb", "export animation", "usd", "obj sequence", "alembic", "fbx", "point cache"],
             is_output_node=True,
             inputs=[
                 MeshSequence.Input("meshes", tooltip="The meshes to save, one per frame."),
@@ -36,62 +35,46 @@ class SaveMeshSequence(io.ComfyNode):
                     tooltip="Folder and beginning of the file name below ComfyUI's output folder; a number "
                     "is added. %year%, %month%, %day% and the like are filled in.",
                 ),
-                io.Combo.Input(
-                    "interpolation",
-                    options=list(INTERPOLATIONS),
-                    default="STEP",
-                    advanced=True,
-                    tooltip="STEP holds every frame until the next. LINEAR moves vertices smoothly between "
-                    "frames and needs a sequence whose frames share their triangles.",
-                ),
-                io.Boolean.Input(
-                    "unlit",
-                    default=False,
-                    advanced=True,
-                    tooltip="Shows the texture as it is, without the viewer's light. Right for a texture painted "
-                    "from the video, which has the video's light in it; switch it off to relight the object. "
-                    "Needs a texture.",
-                ),
-                io.Boolean.Input(
-                    "save_sequence",
-                    default=False,
-                    advanced=True,
-                    tooltip="Also write the meshes as one safetensors file beside the GLB, for further "
-                    "work with the shapegen4d library.",
+                export_options.format_input(),
+                Camera.Input(
+                    "camera",
+                    optional=True,
+                    tooltip="A camera to write along, such as that of Register Pose; GLB and USD hold one.",
                 ),
             ],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
             outputs=[
-                io.File3DGLB.Output("model_3d", tooltip="The animated GLB, for Preview 3D & Animation."),
+                io.File3DGLB.Output(
+                    "model_3d",
+                    tooltip="An animated GLB for Preview 3D & Animation: the saved file, or with another format one in "
+                    "ComfyUI's temporary folder.",
+                ),
+                io.String.Output("path", tooltip="What was written, below ComfyUI's output folder."),
             ],
         )
 
     @classmethod
-    def execute(
-        cls, meshes: Any, filename_prefix: str, interpolation: str, unlit: bool, save_sequence: bool
-    ) -> io.NodeOutput:
+    def execute(cls, meshes: Any, filename_prefix: str, format: dict[str, Any], camera: Any = None) -> io.NodeOutput:
         """Write the file; the workflow goes into it unless the host was started without metadata."""
         import folder_paths
 
-        from ..shapegen4d_core.export import write_glb
+        from ..shapegen4d_core.export import write_sequence
 
+        suffix, options = export_options.read(format, camera)
         folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
             filename_prefix, folder_paths.get_output_directory()
         )
-        path = Path(folder) / f"{name}_{counter:05}_.glb"
-        write_glb(
-            meshes,
-            path,
-            interpolation=interpolation,
-            unlit=unlit,
-            extras=_workflow(cls.hidden),
-            progress=host.progress_bar(),
-            check=host.check_stopped,
-        )
-        if save_sequence:
-            meshes.save(path.with_suffix(".safetensors"))
-        saved = {"filename": path.name, "subfolder": subfolder, "type": "output"}
-        return io.NodeOutput(Types.File3D(str(path), "glb"), ui={"3d": [saved]})
+        path = Path(folder) / f"{name}_{counter:05}_{suffix}"
+        hooks = {"progress": host.progress_bar(), "check": host.check_stopped}
+        write_sequence(meshes, path, extras=_workflow(cls.hidden), **options, **hooks)
+        relative = (Path(subfolder) / path.name).as_posix()
+        if suffix == ".glb":
+            saved = {"filename": path.name, "subfolder": subfolder, "type": "output"}
+            return io.NodeOutput(Types.File3D(str(path), "glb"), relative, ui={"3d": [saved]})
+        preview = Path(folder_paths.get_temp_directory()) / f"{path.stem}{counter:05}.glb"
+        preview.parent.mkdir(parents=True, exist_ok=True)
+        write_sequence(meshes, preview, unlit=options.get("unlit", False), check=host.check_stopped)
+        return io.NodeOutput(Types.File3D(str(preview), "glb"), relative, ui={"text": (relative,)})
 
 
 def _workflow(hidden: Any) -> dict[str, str]:

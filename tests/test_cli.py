@@ -76,7 +76,7 @@ def test_generate_writes_an_animated_glb_a_sheet_and_the_latents(model_folder, v
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (("-o", "out.obj"), ".glb"),
+        (("-o", "out.obj"), "one OBJ holds one frame"),
         (("-o", "out.glb", "--model", "nowhere"), "nowhere"),
         (("-o", "out.glb", "--steps", "0"), "steps"),
         (("-o", "out.glb", "--resolution", "4"), "resolution"),

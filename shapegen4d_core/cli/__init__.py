@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import Cancelled, InputError
-from . import curate, evaluate, generate, info, register, render, texture, track, train
+from . import convert, curate, evaluate, generate, info, register, render, texture, track, train
 from .files import check_device
 
 CANCELLED, REFUSED = 130, 2
@@ -19,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="shapegen4d", description="A video of one object to an animated mesh file.")
     root.add_argument("--version", action="version", version=__version__)
     verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for module in (generate, register, track, texture, render, info, curate, train, evaluate):
+    for module in (generate, register, track, texture, render, convert, info, curate, train, evaluate):
         module.add_verbs(verbs)
     return root
 

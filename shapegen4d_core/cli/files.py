@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..progress import Progress
@@ -15,23 +15,28 @@ if TYPE_CHECKING:
     from ..sequence import MeshSequence
 
 SAVED = ".safetensors"
-SEQUENCES = (".glb", SAVED)
+SEQUENCES = None  # instead of suffixes: whatever a mesh sequence can be written to
+WRITTEN = "the file to write: .glb, .usdz, .usdc, .usda, .pc2, .mdd, .safetensors, or a new folder"
+READ = "mesh sequence: .glb, .gltf, .usd*, .pc2, .mdd, .safetensors, or a folder of .obj, .ply or .glb"
 
 
-def check_outputs(chosen: argparse.Namespace, accepted: Mapping[str, tuple[str, ...]]) -> None:
+def check_outputs(chosen: argparse.Namespace, accepted: Mapping[str, tuple[str, ...] | None]) -> None:
     """Refuse files that could not be written, before anything is computed.
 
-    ``accepted`` has the suffixes for the name of every option; none are compared where it has none. Raises InputError
-    for another suffix, a folder that does not exist, a folder in the place of a file, and two options for one file.
+    ``accepted`` has the suffixes for the name of every option; none are compared where it has none, and
+    :data:`SEQUENCES` stands for any format of a mesh sequence. Raises InputError for another suffix, a folder that does
+    not exist, a folder in the place of a file, and two options for one file.
     """
     taken: dict[Path, str] = {}
     for name, suffixes in accepted.items():
         path, option = getattr(chosen, name), "--" + name.replace("_", "-")
         if path is None:
             continue
-        if suffixes and path.suffix.lower() not in suffixes:
+        if suffixes is SEQUENCES:
+            check_sequence_output(path)
+        elif suffixes and path.suffix.lower() not in suffixes:
             raise InputError(f"{option} is {path}; give a name that ends in {' or '.join(suffixes)}.")
-        if path.suffix:
+        elif path.suffix:
             check_target(path)
         place = path.resolve()
         if place in taken:
@@ -39,27 +44,30 @@ def check_outputs(chosen: argparse.Namespace, accepted: Mapping[str, tuple[str, 
         taken[place] = option
 
 
-def read_sequence(path: Path) -> MeshSequence:
-    """A mesh sequence from .safetensors, or from an animated .glb or .gltf; raises InputError."""
-    from ..importing import load_sequence
-    from ..sequence import MeshSequence
+def check_sequence_output(path: Path, options: Collection[str] = ()) -> None:
+    """Refuse a destination that no writer can fill with these options, or not without an extra; raises InputError."""
+    from ..export import check_destination
 
-    return MeshSequence.load(path) if path.suffix.lower() == SAVED else load_sequence(path)
+    check_destination(path, options)
 
 
-def write_sequence(meshes: MeshSequence, path: Path, unlit: bool = False, progress: Progress | None = None) -> None:
-    """A mesh sequence as .safetensors, or as a GLB that moves smoothly where the topology allows it.
+def read_sequence(path: Path, fps: float | None = None, progress: Progress | None = None) -> MeshSequence:
+    """A mesh sequence from any file or folder that holds one; raises InputError."""
+    from ..importing import read_sequence
 
-    ``unlit`` concerns GLB files with a texture. Raises InputError.
+    return read_sequence(path, fps=fps, progress=progress)
+
+
+def write_sequence(
+    meshes: MeshSequence, path: Path, unlit: bool = False, progress: Progress | None = None, **options: Any
+) -> None:
+    """A mesh sequence in the format its name asks for, moving smoothly where the topology allows it.
+
+    ``unlit`` concerns files with a texture, ``options`` are those of the format. Raises InputError.
     """
-    from ..export import uses_morph_targets, write_glb
+    from ..export import write_sequence
 
-    if path.suffix.lower() == SAVED:
-        meshes.save(path)
-        return
-    interpolation = "LINEAR" if uses_morph_targets(meshes) else "STEP"
-    unlit = unlit and meshes.texture is not None
-    write_glb(meshes, path, interpolation=interpolation, unlit=unlit, progress=progress)
+    write_sequence(meshes, path, unlit=unlit, progress=progress, **options)
 
 
 def check_device(name: str | None) -> None:

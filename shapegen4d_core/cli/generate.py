@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..progress import Progress
 from .bars import bar
-from .files import SAVED, check_outputs, write_sequence
+from .files import SAVED, SEQUENCES, WRITTEN, check_outputs, write_sequence
 from .finishing import add_finishing, check_finishing, clip_size, finish
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ SHEET_SIZE = 160
 
 def add_verbs(verbs: argparse._SubParsersAction) -> None:
     """Register the verbs of this file."""
-    verb = verbs.add_parser("generate", help="turn a video into an animated GLB")
+    verb = verbs.add_parser("generate", help="turn a video into an animated mesh")
     verb.add_argument("input", help="video, animated image, picture or folder of pictures")
-    verb.add_argument("-o", "--output", type=Path, required=True, help="the .glb file to write")
+    verb.add_argument("-o", "--output", type=Path, required=True, help=WRITTEN)
     _add_settings(verb)
     verb.set_defaults(run=_generate)
     verb = verbs.add_parser("demo", help="turn the bundled example into demo/creature.glb and a contact sheet")
@@ -73,7 +73,7 @@ def _generate(chosen: argparse.Namespace) -> None:
     from ..pipeline import sampler_settings
 
     saved = dict.fromkeys(("save_clip", "save_latents", "save_meshes", "save_camera"), (SAVED,))
-    check_outputs(chosen, {"output": (".glb",), "sheet": (".png",), **saved})
+    check_outputs(chosen, {"output": SEQUENCES, "sheet": (".png",), **saved})
     check_finishing(chosen)
     decode = DecodeSettings(resolution=chosen.resolution, max_faces=chosen.max_faces)
     model = models.load(chosen.model, device=chosen.device)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .bars import bar
-from .files import SAVED, SEQUENCES, check_outputs, read_sequence, write_sequence
+from .files import READ, SAVED, SEQUENCES, WRITTEN, check_outputs, read_sequence, write_sequence
 
 if TYPE_CHECKING:
     from ..registration.point_maps import PointMaps
@@ -20,9 +20,9 @@ def add_verbs(verbs: argparse._SubParsersAction) -> None:
     """Register the verb of this file."""
     verb = verbs.add_parser("register", help="find the camera of a clip, so that the meshes made of it cover it")
     add = verb.add_argument
-    add("meshes", type=Path, help="mesh sequence: .safetensors, or an animated .glb or .gltf")
+    add("meshes", type=Path, help=READ)
     add("clip", help="the clip they were made from: .safetensors, video, animated image or folder of pictures")
-    add("-o", "--output", type=Path, required=True, help="posed sequence to write: .safetensors or .glb")
+    add("-o", "--output", type=Path, required=True, help=f"posed sequence: {WRITTEN}")
     add("--camera", type=Path, help="also write the camera to this .safetensors file")
     add("--overlay", type=Path, help="also write the meshes over the clip: .mp4, .webp, .gif, .png or a new folder")
     add("--report", type=Path, help="also write what every stage did to this .json file")

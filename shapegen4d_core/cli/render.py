@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from .bars import bar
-from .files import SAVED, read_sequence
+from .files import READ, SAVED, read_sequence
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,7 +22,7 @@ def add_verbs(verbs: argparse._SubParsersAction) -> None:
     """Register the verb of this file."""
     verb = verbs.add_parser("render", help="draw a mesh sequence: film, animated image, PNG files or contact sheet")
     add = verb.add_argument
-    add("input", type=Path, help="mesh sequence: .safetensors, or an animated .glb or .gltf")
+    add("input", type=Path, help=READ)
     add("-o", "--output", type=Path, required=True, help=".mp4, .webp, .gif, .png (contact sheet) or a new folder")
     add("--style", choices=STYLES, help="default: lit when there is a texture, else shaded")
     add("--size", type=_size, help="pixels, such as 512 or 640x360 (default: 512, or the camera's)")

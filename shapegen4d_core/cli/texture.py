@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from .bars import bar
-from .files import SEQUENCES, check_outputs, read_sequence, write_sequence
+from .files import READ, SEQUENCES, WRITTEN, check_outputs, read_sequence, write_sequence
 
 if TYPE_CHECKING:
     from ..sequence import MeshSequence
@@ -19,8 +19,8 @@ def add_verbs(verbs: argparse._SubParsersAction) -> None:
     """Register the verb of this file."""
     verb = verbs.add_parser("texture", help="paint one texture for all frames of a tracked sequence")
     add = verb.add_argument
-    add("input", type=Path, help="mesh sequence of one topology: .safetensors, or an animated .glb or .gltf")
-    add("-o", "--output", type=Path, required=True, help="the .glb or .safetensors file to write")
+    add("input", type=Path, help=f"{READ}; all frames of one topology")
+    add("-o", "--output", type=Path, required=True, help=WRITTEN)
     add("--clip", type=Path, help="the clip the meshes lie on (.safetensors); needs --camera")
     add("--camera", type=Path, help="the camera that goes with the meshes (.safetensors)")
     add("--mesh", type=Path, help="textured .glb or .gltf of the first frame: alone, or for what the clip never shows")

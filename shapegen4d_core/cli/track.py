@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..storage import atomic_path
 from .bars import bar
-from .files import SEQUENCES, check_outputs, read_sequence, write_sequence
+from .files import READ, SEQUENCES, WRITTEN, check_outputs, read_sequence, write_sequence
 
 ON_CHANGE = ("split", "force", "error")  # as in the settings, which import too much for --help
 SOLVERS = ("gauss-newton", "large-steps")
@@ -18,8 +18,8 @@ def add_verbs(verbs: argparse._SubParsersAction) -> None:
     """Register the verbs of this file."""
     verb = verbs.add_parser("track", help="bring a sequence of independent meshes to one topology")
     add = verb.add_argument
-    add("input", type=Path, help="mesh sequence: .glb, .gltf or .safetensors")
-    add("-o", "--output", type=Path, required=True, help="the .glb or .safetensors file to write")
+    add("input", type=Path, help=READ)
+    add("-o", "--output", type=Path, required=True, help=WRITTEN)
     add("--faces", type=int, default=10_000, help="most faces of the mesh that is carried along (default: 10000)")
     add("--anchor", default="first", help="frame whose mesh is carried: first (default), best or a number from 0")
     add("--on-change", choices=ON_CHANGE, default="split", help="where the topology really changes (default: split)")

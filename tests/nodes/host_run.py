@@ -4,15 +4,36 @@ from __future__ import annotations
 
 import torch
 
+DYNAMIC = "COMFY_DYNAMICCOMBO_V3"
+WIDGETS = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", DYNAMIC)
+
+
+def children(entry, key):
+    """Inputs that the chosen entry of a dynamic list brings."""
+    return next(option.inputs for option in entry.options["options"] if option.key == key)
+
+
+def every_input(schema):
+    """Inputs by the name a workflow gives them, those of all entries of dynamic lists included."""
+    named = {}
+    for entry in schema.inputs:
+        named[entry.id] = entry
+        if entry.get_io_type() == DYNAMIC:
+            for option in entry.options["options"]:
+                named.update({f"{entry.id}.{option.key}.{child.id}": child for child in option.inputs})
+    return named
+
 
 def run_node(node, **given):
     """NodeOutput of one node class."""
     values = {}
     for entry in node.define_schema().inputs:
-        if entry.id in given:
-            values[entry.id] = given.pop(entry.id)
-        elif entry.default is not None:
-            values[entry.id] = entry.default
+        chosen = given.pop(entry.id, entry.default)
+        if entry.get_io_type() == DYNAMIC:
+            nested = {child.id: given.pop(f"{entry.id}.{child.id}", child.default) for child in children(entry, chosen)}
+            values[entry.id] = {entry.id: chosen, **nested}
+        elif chosen is not None:
+            values[entry.id] = chosen
     assert not given, f"{node.__name__} has no inputs {sorted(given)}"
     with torch.inference_mode():
         return node.execute(**values)

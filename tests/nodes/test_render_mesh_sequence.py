@@ -26,7 +26,8 @@ def camera(core):
 
 
 def test_a_preview_shows_all_frames_with_their_texture(run, core, meshes):
-    images, masks = run("RenderMeshSequence", meshes=meshes, width=48, height=40, background="#00ff00").result
+    images, masks, fps = run("RenderMeshSequence", meshes=meshes, width=48, height=40, background="#00ff00").result
+    assert fps == meshes.fps
     assert images.shape == (3, 40, 48, 3) and masks.shape == (3, 40, 48) and images.device.type == "cpu"
     assert torch.equal(images[:, 0, 0], torch.tensor([0.0, 1, 0]).expand(3, 3))
     rendering = core("rendering")
@@ -40,7 +41,7 @@ def test_a_preview_shows_all_frames_with_their_texture(run, core, meshes):
 
 @pytest.mark.parametrize("style", ["shaded", "normal", "silhouette", "textured", "lit"])
 def test_every_style_draws_the_same_outline(run, meshes, style):
-    images, masks = run("RenderMeshSequence", meshes=meshes, width=32, height=32, style=style).result
+    images, masks, _ = run("RenderMeshSequence", meshes=meshes, width=32, height=32, style=style).result
     reference = run("RenderMeshSequence", meshes=meshes, width=32, height=32).result[1]
     assert torch.equal(masks, reference) and 0 <= float(images.min()) and float(images.max()) <= 1
     inside = images[masks == 1]
@@ -53,7 +54,7 @@ def test_a_turntable_may_have_more_pictures_than_there_are_frames(run, meshes, c
         tuple(frame * np.float32([2, 1, 0.5]) for frame in meshes.vertices), meshes.faces, 6.0
     )
     given = {"meshes": shape, "width": 32, "height": 32, "pitch": 0.0}
-    _, masks = run("RenderMeshSequence", **given, turntable=1.0, count=8).result
+    _, masks, _ = run("RenderMeshSequence", **given, turntable=1.0, count=8).result
     widths = (masks > 0.5).any(dim=1).sum(dim=1)
     assert masks.shape == (8, 32, 32) and int(widths[0]) > 1.5 * int(widths[2])
     assert abs(int(widths[0]) - int(widths[4])) <= 1
@@ -62,14 +63,14 @@ def test_a_turntable_may_have_more_pictures_than_there_are_frames(run, meshes, c
 def test_over_a_clip_and_over_whole_frames(run, core, meshes, camera):
     sequence, rendering = core("sequence"), core("rendering")
     clip = sequence.Clip(torch.rand(3, 24, 24, 4), 6.0, crop=(18.0, 8.0, 26.0), source_size=(40, 60))
-    images, masks = run("RenderMeshSequence", meshes=meshes, camera=camera, over=clip, opacity=0.5).result
+    images, masks, _ = run("RenderMeshSequence", meshes=meshes, camera=camera, over=clip, opacity=0.5).result
     pictures = rendering.render_sequence(meshes, camera, style="lit", clip=clip)
     torch.testing.assert_close(images, rendering.overlay(pictures, clip.frames, 0.5))
     torch.testing.assert_close(masks, pictures[..., 3])
     plate = torch.rand(3, 40, 60, 3)
-    whole, _ = run("RenderMeshSequence", meshes=meshes, camera=camera, over=plate).result
+    whole, *_ = run("RenderMeshSequence", meshes=meshes, camera=camera, over=plate).result
     assert whole.shape == (3, 40, 60, 3) and torch.equal(whole[:, 0, 0], plate[:, 0, 0])
-    still, _ = run("RenderMeshSequence", meshes=meshes, camera=camera, over=plate[:1]).result
+    still, *_ = run("RenderMeshSequence", meshes=meshes, camera=camera, over=plate[:1]).result
     assert torch.equal(still[2, 0, 0], plate[0, 0, 0]) and not torch.equal(still[2], still[0])
 
 

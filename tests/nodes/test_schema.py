@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.nodes.host_run import every_input
+
 EXPECTED = [
     "LoadShapeGen4DModel", "LoadVideoFrames", "EncodeDINO", "Sample4DLatents", "DecodeSDFSequence", "RegisterPose",
-    "TrackTopology", "PropagateTexture", "RenderMeshSequence", "SaveMeshSequence",
+    "TrackTopology", "PropagateTexture", "LoadMeshSequence", "RenderMeshSequence", "SaveMeshSequence", "SaveAnimation",
 ]  # fmt: skip
 
 
@@ -30,18 +32,18 @@ def test_class_is_named_as_its_id(node):
 def test_every_socket_explains_itself(node):
     schema = node.define_schema()
     assert len(schema.description) > 40 and schema.category.endswith("ShapeGen4D")
-    for entry in schema.inputs:
-        assert entry.tooltip and len(entry.tooltip) > 15 and entry.tooltip.endswith("."), entry.id
+    for name, entry in every_input(schema).items():
+        assert entry.tooltip and len(entry.tooltip) > 15 and entry.tooltip.endswith("."), name
     for entry in schema.outputs:
         assert entry.tooltip and entry.tooltip.endswith("."), entry.id
 
 
 def test_number_widgets_state_their_range_and_a_default_inside(node):
-    for entry in node.define_schema().inputs:
+    for name, entry in every_input(node.define_schema()).items():
         if entry.get_io_type() in ("INT", "FLOAT"):
-            assert entry.min <= entry.default <= entry.max, entry.id
+            assert entry.min <= entry.default <= entry.max, name
         if entry.get_io_type() == "COMBO":
-            assert entry.default in entry.options["options"], entry.id
+            assert entry.default in entry.options["options"], name
 
 
 def test_execute_takes_the_declared_inputs(node):
@@ -59,7 +61,7 @@ def test_optional_inputs_come_last(node):
 
 def test_the_page_changes_seeds_by_itself_only_where_that_is_said(node):
     """The page gives every widget named seed a second one, which by default draws anew and so runs the node again."""
-    for entry in node.define_schema().inputs:
+    for entry in every_input(node.define_schema()).values():
         assert (entry.id in ("seed", "noise_seed")) == bool(entry.control_after_generate), entry.id
 
 
@@ -71,7 +73,7 @@ def test_seed_offers_a_new_one_after_each_run(nodes):
 
 def test_own_sockets_carry_the_prefix(nodes):
     standard = {"IMAGE", "MASK", "VIDEO", "NOISE", "SIGMAS", "FILE_3D_GLB", "MESH", "INT", "FLOAT", "BOOLEAN"}
-    standard |= {"STRING", "COMBO", "LOAD3D_CAMERA"}
+    standard |= {"STRING", "COMBO", "COMFY_DYNAMICCOMBO_V3", "LOAD3D_CAMERA", "FILE_3D", "FILE_3D_GLTF", "FILE_3D_USDZ"}
     for node in nodes.values():
         schema = node.define_schema()
         names = [entry.get_io_type() for entry in schema.inputs]
@@ -80,10 +82,9 @@ def test_own_sockets_carry_the_prefix(nodes):
             assert name in standard or re.fullmatch(r"SHAPEGEN4D_[A-Z_]+", name), name
 
 
-def test_only_the_saving_node_is_an_output(nodes):
-    assert [name for name, node in nodes.items() if node.define_schema().is_output_node] == [
-        "ShapeGen4D_SaveMeshSequence"
-    ]
+def test_only_the_saving_nodes_are_outputs(nodes):
+    outputs = [name for name, node in nodes.items() if node.define_schema().is_output_node]
+    assert outputs == ["ShapeGen4D_SaveMeshSequence", "ShapeGen4D_SaveAnimation"]
 
 
 def test_every_node_has_a_help_page_where_the_host_looks(node, pack):

@@ -64,4 +64,4 @@ def test_the_verb_writes_morph_targets_and_a_report(meshes, tmp_path, capsys):
 
 def test_the_verb_refuses_other_endings(meshes, tmp_path, capsys):
     assert cli.main(["track", str(tmp_path / "a.glb"), "-o", str(tmp_path / "a.obj")]) == 2
-    assert ".glb or .safetensors" in capsys.readouterr().err
+    assert "one OBJ holds one frame" in capsys.readouterr().err

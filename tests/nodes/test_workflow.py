@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from tests.nodes.host_run import run_workflow
+from tests.nodes.host_run import DYNAMIC, WIDGETS, children, run_workflow
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = sorted((ROOT / "workflows").glob("*.json"))
@@ -26,10 +27,13 @@ def widget_values(entry, nodes):
     """Values by widget name; pages store them by position, with one more entry after a seed."""
     if entry["type"] in CORE_WIDGETS:
         return dict(zip(CORE_WIDGETS[entry["type"]], entry.get("widgets_values", ())))
-    names = []
+    names: list[str] = []
     for given in nodes[entry["type"]].define_schema().inputs:
-        if given.get_io_type() in ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"):
+        if given.get_io_type() in WIDGETS:
+            chosen = entry["widgets_values"][len(names)]
             names += [given.id] + ["after generate"] * bool(given.control_after_generate)
+            if given.get_io_type() == DYNAMIC:
+                names += [f"{given.id}.{child.id}" for child in children(given, chosen)]
     assert len(names) == len(entry["widgets_values"]), entry["type"]
     return dict(zip(names, entry["widgets_values"]))
 
@@ -95,11 +99,23 @@ SMALLER = {
     "ShapeGen4D_RegisterPose": {"views": 32, "rivals": 1},
     "ShapeGen4D_TrackTopology": {"faces": 200, "iterations": 2, "coarse_iterations": 2},
     "ShapeGen4D_PropagateTexture": {"texture_size": 256},
+    "ShapeGen4D_LoadMeshSequence": {"file": "3d/walk.glb"},
     "ShapeGen4D_RenderMeshSequence": {"width": 64, "height": 64, "count": 3},
 }
 
 
-def test_workflow_runs(nodes, frames, page, tmp_path):
+@pytest.fixture
+def walking(core, base):
+    """An animated file where the host keeps those of users."""
+    corners = np.float32([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    faces = np.int32([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
+    frames = tuple(corners + np.float32([0.1 * frame, 0, 0]) for frame in range(3))
+    folder = base / "input" / "3d"
+    folder.mkdir(parents=True, exist_ok=True)
+    core("export").write_sequence(core("sequence").MeshSequence(frames, (faces,) * 3, 8.0), folder / "walk.glb")
+
+
+def test_workflow_runs(nodes, frames, page, tmp_path, walking):
     from comfy_api.latest import InputImpl
 
     images, mask = frames
@@ -123,7 +139,8 @@ def test_workflow_runs(nodes, frames, page, tmp_path):
 
 
 CHOSEN = {  # where a workflow is to differ
-    "video_to_textured_4d": {"size", "on_change", "interpolation", "unlit", "style", "turntable", "count"},
+    "video_to_textured_4d": {"size", "on_change", "format.unlit", "style", "turntable", "count"},
+    "mesh_sequence_to_any_format": {"format", "turntable", "count", "fps"},
 }
 
 
@@ -133,6 +150,13 @@ def test_values_are_the_defaults_of_the_schema(nodes, page, form):
     entries = api_copy(page).values() if form == "api" else to_api(read(page), nodes).values()
     for entry in entries:
         if entry["class_type"] in nodes:
-            for given in nodes[entry["class_type"]].define_schema().inputs:
-                if given.default is not None and given.id not in CHOSEN.get(page.stem, ()):
-                    assert entry["inputs"][given.id] == given.default, (entry["class_type"], given.id)
+            for name, given in shown_inputs(nodes[entry["class_type"]], entry["inputs"]):
+                if given.default is not None and name not in CHOSEN.get(page.stem, ()):
+                    assert entry["inputs"][name] == given.default, (entry["class_type"], name)
+
+
+def shown_inputs(node, values):
+    for given in node.define_schema().inputs:
+        yield given.id, given
+        if given.get_io_type() == DYNAMIC:
+            yield from ((f"{given.id}.{child.id}", child) for child in children(given, values[given.id]))

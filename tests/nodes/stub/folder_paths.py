@@ -6,13 +6,16 @@ import os
 
 models_dir = ""
 output_directory = ""
+input_directory = ""
+temp_directory = ""
 _folders: dict[str, list[str]] = {}
 
 
 def set_base(base: str) -> None:
-    """Use ``base``/models and ``base``/output from now on."""
-    global models_dir, output_directory
+    """Use the folders of ``base`` from now on."""
+    global models_dir, output_directory, input_directory, temp_directory
     models_dir, output_directory = os.path.join(base, "models"), os.path.join(base, "output")
+    input_directory, temp_directory = os.path.join(base, "input"), os.path.join(base, "temp")
     _folders.clear()
 
 
@@ -29,6 +32,16 @@ def get_folder_paths(name: str) -> list[str]:
 def get_output_directory() -> str:
     """Where outputs go."""
     return output_directory
+
+
+def get_input_directory() -> str:
+    """Where users put files."""
+    return input_directory
+
+
+def get_temp_directory() -> str:
+    """Cleared when the host starts; it need not exist before."""
+    return temp_directory
 
 
 def get_save_image_path(prefix: str, folder: str) -> tuple[str, str, int, str, str]:

@@ -46,7 +46,8 @@ Int, Float, Boolean, String, Combo = (
     Custom(name) for name in ("INT", "FLOAT", "BOOLEAN", "STRING", "COMBO")
 )
 Image, Mask, Video, Noise, Sigmas = (Custom(name) for name in ("IMAGE", "MASK", "VIDEO", "NOISE", "SIGMAS"))
-File3DGLB = Custom("FILE_3D_GLB")
+File3DGLB, File3DGLTF, File3DUSDZ = (Custom(f"FILE_3D_{name}") for name in ("GLB", "GLTF", "USDZ"))
+File3DAny = Custom("FILE_3D")
 Mesh = Custom("MESH")
 Load3DCamera = Custom("LOAD3D_CAMERA")
 
@@ -59,6 +60,26 @@ class MultiType:
 
         def get_io_type(self) -> str:
             return ",".join(kind.io_type for kind in self.options["types"])
+
+
+class DynamicCombo:
+    """A list whose entries bring inputs of their own; the node gets one dictionary."""
+
+    class Option:
+        """One entry."""
+
+        def __init__(self, key: str, inputs: list[Input]) -> None:
+            self.key, self.inputs = key, inputs
+
+    class Input(Input):
+        """``options`` are entries; the first one is chosen at the start."""
+
+        io_type = "COMFY_DYNAMICCOMBO_V3"
+
+        @property
+        def default(self) -> str:
+            """Key of the first entry."""
+            return self.options["options"][0].key
 
 
 class Hidden(str, Enum):

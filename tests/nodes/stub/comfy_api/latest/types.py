@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 
@@ -19,6 +20,16 @@ class Types:
         def get_source(self) -> str:
             """Path of the file."""
             return self.source
+
+        @property
+        def is_disk_backed(self) -> bool:
+            """Whether the file lies on the disk, not in memory."""
+            return isinstance(self.source, str)
+
+        def save_to(self, path: str) -> str:
+            """Write what is kept in memory."""
+            Path(path).write_bytes(self.source.getvalue())
+            return path
 
 
 @dataclass

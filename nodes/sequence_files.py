@@ -1,0 +1,93 @@
+"""Which files Load Mesh Sequence offers, and where the chosen one lies."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+NONE = "none"
+FOLDER = "3d"  # below input and output; the core keeps its 3D files there
+FRAMES = (".obj", ".ply")  # two of one kind in a folder are a sequence
+_OUTPUT = " [output]"  # how the host marks names below its output folder
+_MOST = 5000  # files looked at below each
+
+
+def choices() -> list[str]:
+    """Names for the list: what lies below input/3d, and below output/3d, marked as the host does, newest first."""
+    import folder_paths
+
+    given, made = Path(folder_paths.get_input_directory()), Path(folder_paths.get_output_directory())
+    newest = sorted(_names(made), key=lambda name: -(made / name).stat().st_mtime)
+    return [NONE, *_names(given), *(name + _OUTPUT for name in newest)]
+
+
+def _names(base: Path) -> list[str]:
+    from ..shapegen4d_core.importing.read import MANIFEST, SUFFIXES
+
+    folders: dict[Path, list[Path]] = {}
+    for path in islice((base / FOLDER).rglob("*"), _MOST):
+        folders.setdefault(path.parent, []).append(path)
+    names = []
+    for folder, files in folders.items():
+        if folder / MANIFEST in files:
+            names.append(folder / MANIFEST)
+            continue
+        kinds = Counter(path.suffix.lower() for path in files)
+        if folder != base / FOLDER and any(kinds[suffix] > 1 for suffix in FRAMES):
+            names.append(folder)
+        names += [path for path in files if path.suffix.lower() in SUFFIXES]
+    return sorted(path.relative_to(base).as_posix() for path in names)
+
+
+def resolve(name: str) -> Path:
+    """The file or folder a name of :func:`choices` means; ValueError when it is not there or lies elsewhere."""
+    import folder_paths
+
+    marked = name.endswith(_OUTPUT)
+    base = Path(folder_paths.get_output_directory() if marked else folder_paths.get_input_directory()).resolve()
+    path = (base / name.removesuffix(_OUTPUT)).resolve()
+    if not path.is_relative_to(base) or path == base or not path.exists():
+        raise ValueError(
+            f"There is no {name!r} below ComfyUI's input or output folder; put the file into input/3d, press R and "
+            "choose it from the list."
+        )
+    return path
+
+
+def fingerprint(name: str) -> str:
+    """A value that changes when the file, or a file of the folder, changes."""
+    if name == NONE:
+        return NONE
+    path = resolve(name)
+    folder = path if path.is_dir() else path.parent if path.suffix == ".json" else None
+    files = sorted(folder.iterdir()) if folder else [path]
+    return ";".join(f"{file.name}:{file.stat().st_size}:{file.stat().st_mtime_ns}" for file in files)
+
+
+@contextmanager
+def located(name: str, model_3d: Any) -> Iterator[Path]:
+    """Path of what is to be read; a 3D file that another node keeps in memory is on the disk as long as this lasts."""
+    if model_3d is None:
+        if name == NONE:
+            raise ValueError("No file is chosen; choose one in file, or connect model_3d.")
+        yield resolve(name)
+        return
+    if model_3d.is_disk_backed:
+        yield Path(model_3d.get_source())
+        return
+    import folder_paths
+
+    folder = Path(folder_paths.get_temp_directory())
+    folder.mkdir(parents=True, exist_ok=True)
+    suffix = "".join(filter(str.isalnum, model_3d.format))
+    path = folder / f"{uuid.uuid4().hex}.{suffix}"
+    try:
+        model_3d.save_to(str(path))
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
