@@ -68,8 +68,14 @@ def travelling(frame_count: int = 12, fps: float = 12.0) -> MeshSequence:
 
 
 def remeshed(frame_count: int = 12, fps: float = 12.0, empty: tuple[int, ...] = ()) -> MeshSequence:
-    """A grid of another size in every frame, and nothing in the ``empty`` ones."""
-    frames = [body(frame, frame_count, 8 + frame % 3, 12 + frame % 4)[:2] for frame in range(frame_count)]
+    """A grid of another size in every frame, without a seam, and nothing in the ``empty`` ones."""
+    frames = [welded(*body(frame, frame_count, 8 + frame % 3, 12 + frame % 4)[:2]) for frame in range(frame_count)]
     nothing = (np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32))
     frames = [nothing if number in empty else frame for number, frame in enumerate(frames)]
     return MeshSequence([frame[0] for frame in frames], [frame[1] for frame in frames], fps, NAME)
+
+
+def welded(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mesh with one vertex in each place."""
+    places, index = np.unique(vertices, axis=0, return_inverse=True)
+    return places, index.reshape(-1)[faces].astype(np.int32)

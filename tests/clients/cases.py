@@ -24,7 +24,8 @@ class Case:
 
     ``played`` are the frames that the keys of the animation show, the last one at its end; None for every frame once,
     the last one held. ``places`` are the times, in frames, at which it is looked at. ``linear``: positions move between
-    keys. ``cameras``: one per frame. ``label`` begins the name of an object in it. ``package``: what its writer needs.
+    keys. ``cameras``: one per frame. ``shaded``: with smooth normals.
+    ``label`` begins the name of an object in it. ``package``: what its writer needs.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Case:
     played: tuple[int, ...] | None = None
     places: tuple[float, ...] | None = None
     cameras: tuple[Camera, ...] | None = None
+    shaded: bool = True
     label: str = NAME
     package: str | None = None
 
@@ -109,7 +111,7 @@ def glb_cases() -> list[Case]:
         Case("GLB morph, unlit", moving, glb("unlit", unlit=True)),
         Case("GLB morph, WebP texture", moving, glb("webp", texture_format="webp")),
         Case("GLB morph, quantised", moving, glb("small", quantize=True)),
-        Case("GLB morph, no normals", moving, glb("bare", normals=False)),
+        Case("GLB morph, no normals", moving, glb("bare", normals=False), shaded=False),
         Case("GLB morph, cycle", moving, glb("cycle", interpolation="LINEAR", loop="cycle"), linear=True,
              played=(*forth, 0)),
         Case("GLB morph, ping-pong", moving, glb("pong", interpolation="LINEAR", loop="ping-pong"), linear=True,

@@ -19,6 +19,7 @@ class Seen:
     facts: dict
     texture: np.ndarray | None = None
     screenshots: list[np.ndarray] = field(default_factory=list)  # [H,W,4] uint8 each, alpha 0 where nothing is
+    normals: list[np.ndarray] = field(default_factory=list)  # the same with normals as colours, in view space
 
 
 def largest_error(written: Written, seen: Seen) -> float:

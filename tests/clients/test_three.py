@@ -56,6 +56,34 @@ def test_screenshots_show_the_frames_and_differ(shown, name):
     assert all(found for found, should in zip(seen_to, differ) if should)
 
 
+def smooth_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Unit normals [V,3], mean of the faces around by area, with vertices in one place taken as one."""
+    _, place = np.unique(vertices, axis=0, return_inverse=True)
+    first, second, third = (vertices[faces[:, corner]] for corner in range(3))
+    sums = np.zeros((place.max() + 1, 3))
+    for corner in range(3):
+        np.add.at(sums, place.reshape(-1)[faces[:, corner]], np.cross(second - first, third - first))
+    return (sums / np.linalg.norm(sums, axis=1, keepdims=True))[place.reshape(-1)]
+
+
+@pytest.mark.parametrize("name", [case.name for case in CASES if case.shaded])
+def test_light_falls_on_the_surface_of_each_frame(shown, name):
+    """Normals that three.js draws with: those of the mesh at that time, smooth across the seam of the texture."""
+    entry, seen = shown[name]
+    for seconds, picture in zip(entry.seconds, seen.normals):
+        vertices, faces = entry.expected(seconds)
+        if not len(faces):
+            continue
+        raster = drawn(entry, seconds)
+        inside = (raster.face_id >= 0).numpy() & (picture[..., 3] > 0)
+        corners = smooth_normals(vertices, faces)[faces[raster.face_id.numpy()[inside]]]
+        wanted = np.einsum("pc,pcd->pd", raster.barycentric.numpy()[inside], corners) @ VIEW.axes().T
+        found = picture[inside][:, :3] / 127.5 - 1
+        cosines = (wanted * found).sum(axis=1) / np.linalg.norm(wanted, axis=1) / np.linalg.norm(found, axis=1)
+        angles = np.degrees(np.arccos(np.clip(cosines, -1, 1)))
+        assert np.median(angles) < 2 and np.percentile(angles, 98) < 4
+
+
 def test_colours_of_an_unlit_texture_lie_where_they_were_painted(shown):
     """Pixels of the picture against the texture at the same place of the surface, nearest texel, top row v = 1."""
     entry, seen = shown["GLB morph, unlit"]

@@ -151,4 +151,5 @@ def _seen(answer: dict[str, Any]) -> Seen:
         facts={**answer["facts"], "cameras": [time["camera"] for time in times]},
         texture=texture,
         screenshots=[_screenshot(time["screenshot"]) for time in times],
+        normals=[_screenshot(time["normals"]) for time in times],
     )

@@ -1,5 +1,5 @@
 // Plays every GLB that /jobs names with three.js's own loader and mixer, as a page would, and posts what it shows:
-// vertex positions in world space at the times asked for, a screenshot of each, and what the loader said.
+// vertex positions in world space at the times asked for, a screenshot and the normals of each, what the loader said.
 import * as THREE from "three";
 import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
 
@@ -94,7 +94,12 @@ async function play(job, renderer, camera) {
     mixer.setTime(seconds);
     const frame = shown(gltf.scene);
     renderer.render(stage, camera);
-    times.push({ ...frame, camera: cameraOf(gltf), screenshot: renderer.domElement.toDataURL("image/png") });
+    const screenshot = renderer.domElement.toDataURL("image/png");
+    stage.overrideMaterial = new THREE.MeshNormalMaterial({ side: THREE.DoubleSide });
+    renderer.render(stage, camera);
+    stage.overrideMaterial = null;
+    const normals = renderer.domElement.toDataURL("image/png");
+    times.push({ ...frame, camera: cameraOf(gltf), screenshot, normals });
   }
   const facts = {
     program: "three.js r" + THREE.REVISION,
