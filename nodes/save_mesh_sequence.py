@@ -23,8 +23,8 @@ class SaveMeshSequence(io.ComfyNode):
             display_name="Save Mesh Sequence",
             category=CATEGORY,
             description="Writes the whole animation into the output folder: one GLB that plays in browsers, Blender "
-            "and game engines, a GLB with bones, USD, a file per frame, or a point cache. Connect model_3d to Preview 3D "
-            "& Animation to play it here, whatever the format.",
+            "and game engines, a GLB with bones, USD, a file per frame, or a point cache. Connect model_3d to Preview "
+            "3D & Animation to play it here, whatever the format.",
             search_aliases=["save glb", "export animation", "usd", "obj sequence", "alembic", "fbx", "point cache"],
             is_output_node=True,
             inputs=[

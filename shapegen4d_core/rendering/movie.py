@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
-import uuid
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +17,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..progress import Check, Progress, tick
-from ..storage import atomic_path
+from ..storage import atomic_folder, atomic_path
 from .contact_sheet import contact_sheet, save_png
 
 SUFFIXES = (".mp4", ".webp", ".gif", ".png")
@@ -134,14 +132,7 @@ def _durations(fps: float, images: list[Image.Image], unit: int) -> list[int]:
 
 
 def _folder(frames: np.ndarray, path: Path, fps: float, done: Callable[[int], None]) -> None:
-    temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
-    temporary.mkdir()
-    try:
+    with atomic_folder(path) as temporary:
         for number, frame in enumerate(frames):
             Image.fromarray(frame).save(temporary / f"{number + 1:05}.png")
             done(number + 1)
-        if path.is_dir():
-            path.rmdir()  # empty, and not every system replaces it
-        os.replace(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
