@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import numpy as np
 
 from shapegen4d_core.camera import Camera
 from shapegen4d_core.export import write_glb
+from shapegen4d_core.export.glb_skin import write_skinned_glb
 from shapegen4d_core.export.usd import write_usd
+from shapegen4d_core.rigging import Rig, RigSettings, fit_rig
 from shapegen4d_core.sequence import MeshSequence
 from tests.clients.bodies import NAME, moving, remeshed, travelling
 
@@ -129,6 +132,30 @@ def glb_cases() -> list[Case]:
     ]  # fmt: skip
 
 
+@cache
+def rigged() -> tuple[Rig, MeshSequence]:
+    """A rig with few joints and the sequence it makes, which a skinned file has to show: the fit's error is apart."""
+    sequence = moving()
+    rig = fit_rig(sequence, RigSettings(joints=8, iterations=4, tries=1))
+    return rig, rig.sequence(sequence)
+
+
+def skin(name: str, **options) -> Callable[[MeshSequence, Path], Path]:
+    """A writer of one skinned GLB with these options, as a case holds it."""
+    return lambda sequence, folder: write_skinned_glb(sequence, rigged()[0], folder / f"{name}.glb", **options)
+
+
+def skin_cases() -> list[Case]:
+    """Skinned GLB; between frames joints turn, so LINEAR is looked at in whole frames."""
+    cameras = orbit(12)
+    return [
+        Case("GLB skin, STEP", lambda: rigged()[1], skin("skin", interpolation="STEP"), shaded=False),
+        Case("GLB skin, LINEAR", lambda: rigged()[1], skin("skinned"), places=(0, 6, 11), shaded=False),
+        Case("GLB skin, WebP, camera", lambda: rigged()[1], skin("more", texture_format="webp", camera=cameras),
+             places=(0, 6, 11), cameras=cameras, shaded=False),
+    ]  # fmt: skip
+
+
 def usd(file: str, **options) -> Callable[[MeshSequence, Path], Path]:
     """A writer of one USD stage with these options, as a case holds it."""
     return lambda sequence, folder: write_usd(sequence, folder / file, **options)
@@ -153,7 +180,7 @@ def usd_cases() -> list[Case]:
 
 def cases() -> list[Case]:
     """Every row of the table."""
-    return [*glb_cases(), *usd_cases()]
+    return [*glb_cases(), *skin_cases(), *usd_cases()]
 
 
 def write_all(folder: Path, wanted: list[Case]) -> list[Written]:
