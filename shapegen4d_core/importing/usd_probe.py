@@ -1,0 +1,48 @@
+"""Run as a program: reads every value of one USD layer, so that a damaged file fails here and nowhere else.
+
+Binary files say how long their arrays are, and the library believes them: a damaged one can take all memory there is.
+``python usd_probe.py FILE BYTES`` ends with 0 when all values could be read within that much address space (which
+Windows does not limit) and prints nothing. Nothing of this package is imported, so that it starts quickly.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+
+def limit_memory(size: int) -> None:
+    """Let this process have ``size`` bytes of address space where the system can say so."""
+    try:
+        resource = importlib.import_module("resource")
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+    except (ImportError, OSError, ValueError):
+        return  # then only crashes are kept away, not the use of memory
+
+
+def read_everything(path: str) -> bool:
+    """Whether the layer at ``path`` opens and all its values can be read, one at a time."""
+    sdf = importlib.import_module("pxr.Sdf")
+    layer = sdf.Layer.FindOrOpen(path)
+    if layer is None:
+        return False
+
+    def read(place: object) -> None:
+        if layer.GetObjectAtPath(place) is None:
+            return
+        times = layer.ListTimeSamplesForPath(place)
+        for time in times:
+            layer.QueryTimeSample(place, time)
+        spec = layer.GetObjectAtPath(place)
+        for key in spec.ListInfoKeys():
+            if key != "timeSamples":
+                spec.GetInfo(key)
+
+    layer.Traverse(sdf.Path.absoluteRootPath, read)
+    return True
+
+
+if __name__ == "__main__":
+    sys.path.pop(0)  # the folder of this file, whose modules are none of the library's
+    limit_memory(int(sys.argv[2]))
+    sys.exit(0 if read_everything(sys.argv[1]) else 1)
