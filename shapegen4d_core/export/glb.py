@@ -105,7 +105,7 @@ def _fill(
     document.roots.append(head)
     if camera is not None:
         add_camera(document, camera, sequence.frame_count, played, sequence.fps, mode)
-    add_material(document, sequence.texture, sequence.uv, closed, options.unlit, options.texture_format)
+    add_material(document, sequence.texture, sequence.uv, closed, options.unlit, options.texture_format, check)
 
 
 def _place(document: Document, head: int, grid: Grid) -> None:

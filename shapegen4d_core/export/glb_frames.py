@@ -51,7 +51,7 @@ class Frames:
         normals: bool = True,
         check: Check | None = None,
     ) -> None:
-        self.sequence, self.surfaces = sequence, Surfaces(sequence)
+        self.sequence, self.surfaces = sequence, Surfaces(sequence, check)
         self._motion, self._normals = motion, normals
         self.grid = self._grid(check) if quantize else None
 

@@ -5,18 +5,16 @@ Pictures are PNG, or lossless WebP (EXT_texture_webp), which is smaller and need
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import numpy as np
-from PIL import Image, features
 
-from ..errors import InputError
+from ..progress import Check
 from .gltf_document import Document
+from .gltf_picture import encoded_picture
 
 _GREY = 0.45  # linear reflectance of the untextured surface; viewers with strong lights wash out anything lighter
 _UNLIT, _WEBP = "KHR_materials_unlit", "EXT_texture_webp"
-_WEBP_SIDE = 16383  # pixels, the most a WebP can have
 _ROUGHNESS = 0.9
 _LINEAR, _MIPMAPS, _CLAMP, _REPEAT = 9729, 9987, 33071, 10497
 
@@ -28,19 +26,21 @@ def add_material(
     closed: bool,
     unlit: bool = False,
     texture_format: str = "png",
+    check: Check | None = None,
 ) -> int:
     """Add the material and, with a ``texture`` [H,W,3|4] uint8 and ``uv`` [V,2], its picture; return its index.
 
     Double sided only when the surface is not ``closed``; blended only when the texture has transparency. ``unlit``
     shows the texture as it is, for one that carries the light of the video already (KHR_materials_unlit).
-    ``texture_format`` is "png" or "webp". Raises InputError for a picture that WebP cannot hold.
+    ``texture_format`` is "png" or "webp"; ``check`` may raise to cancel. Raises InputError for a picture that
+    WebP cannot hold.
     """
     surface: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": _ROUGHNESS}
     material: dict[str, Any] = {"pbrMetallicRoughness": surface, "doubleSided": not closed}
     if texture is None or uv is None:
         surface["baseColorFactor"] = [_GREY, _GREY, _GREY, 1.0]
         return document.add("materials", {"name": "neutral grey", **material})
-    surface["baseColorTexture"] = {"index": _add_texture(document, texture, uv, texture_format)}
+    surface["baseColorTexture"] = {"index": _add_texture(document, texture, uv, texture_format, check)}
     if texture.shape[2] == 4 and texture[..., 3].min() < 255:
         material["alphaMode"] = "BLEND"
     if unlit:
@@ -49,9 +49,10 @@ def add_material(
     return document.add("materials", {"name": "textured", **material})
 
 
-def _add_texture(document: Document, texture: np.ndarray, uv: np.ndarray, texture_format: str) -> int:
-    content = _png(texture) if texture_format == "png" else _webp(texture)
-    view = document.spool.image(content)
+def _add_texture(
+    document: Document, texture: np.ndarray, uv: np.ndarray, texture_format: str, check: Check | None
+) -> int:
+    view = document.spool.image(encoded_picture(texture, texture_format, check))
     picture = {"name": "base colour", "mimeType": f"image/{texture_format}", "bufferView": view}
     inside = bool((uv >= 0).all() and (uv <= 1).all())
     wrap = _CLAMP if inside else _REPEAT
@@ -61,24 +62,3 @@ def _add_texture(document: Document, texture: np.ndarray, uv: np.ndarray, textur
         document.need(_WEBP, required=True)  # there is no second picture to fall back on
         source = {"extensions": {_WEBP: source}}
     return document.add("textures", {"sampler": document.add("samplers", sampler), **source})
-
-
-def _png(texture: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(texture)).save(file, format="PNG")
-    return file.getvalue()
-
-
-def _webp(texture: np.ndarray) -> bytes:
-    """Lossless, with the colours of transparent pixels as they are."""
-    if max(texture.shape[:2]) > _WEBP_SIDE:
-        raise InputError(
-            f"The texture is {texture.shape[1]} x {texture.shape[0]} pixels, WebP holds at most {_WEBP_SIDE} on a "
-            "side; set texture_format to png."
-        )
-    if not features.check("webp"):
-        raise InputError("This Pillow cannot write WebP; set texture_format to png, or pip install -U Pillow.")
-    file = io.BytesIO()
-    picture = Image.fromarray(np.ascontiguousarray(texture))
-    picture.save(file, format="WEBP", lossless=True, quality=80, method=4, exact=True)
-    return file.getvalue()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
+import time
 
 import numpy as np
 import pytest
 import trimesh
 from PIL import Image
 
-from shapegen4d_core.errors import InputError
-from shapegen4d_core.export import gltf_material, write_glb
+from shapegen4d_core.errors import Cancelled, InputError
+from shapegen4d_core.export import gltf_picture, write_glb
 from shapegen4d_core.importing import load_sequence
 from shapegen4d_core.sequence import MeshSequence
 from tests.export.glb_reader import read_glb
@@ -101,7 +102,7 @@ def test_webp_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
     wide = painted(np.zeros((1, 16384, 3), np.uint8))
     with pytest.raises(InputError, match="16384 x 1 pixels.*set texture_format to png"):
         write_glb(wide, tmp_path / "a.glb", texture_format="webp")
-    monkeypatch.setattr(gltf_material.features, "check", lambda _: False)
+    monkeypatch.setattr(gltf_picture.features, "check", lambda _: False)
     with pytest.raises(InputError, match="set texture_format to png"):
         write_glb(painted(noise(3)), tmp_path / "a.glb", texture_format="webp")
     assert list(tmp_path.iterdir()) == []
@@ -113,3 +114,29 @@ def test_trimesh_reads_the_pixels(tmp_path):
     (mesh,) = trimesh.load_scene(path).geometry.values()
     np.testing.assert_array_equal(np.asarray(mesh.visual.material.baseColorTexture), sequence.texture)
     np.testing.assert_allclose(mesh.visual.uv, sequence.uv, atol=1e-6)
+
+
+@pytest.mark.parametrize("texture_format", ["png", "webp"])
+def test_cancelling_does_not_wait_for_the_picture(tmp_path, monkeypatch, texture_format):
+    encoding, begun = [], time.monotonic()
+
+    def slow(texture):
+        encoding.append(texture.shape)
+        time.sleep(2)
+        return b""
+
+    def check():
+        if encoding:
+            raise Cancelled
+
+    monkeypatch.setattr(gltf_picture, f"_{texture_format}", slow)
+    with pytest.raises(Cancelled):
+        write_glb(painted(noise(3)), tmp_path / "a.glb", texture_format=texture_format, check=check)
+    assert time.monotonic() - begun < 1 and list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_is_the_same_with_and_without_check(tmp_path):
+    sequence = painted(noise(4))
+    for kind in ("png", "webp"):
+        plain = write_glb(sequence, tmp_path / "a.glb", texture_format=kind).read_bytes()
+        assert write_glb(sequence, tmp_path / "b.glb", texture_format=kind, check=lambda: None).read_bytes() == plain
