@@ -35,6 +35,16 @@ def test_the_glb_is_one_textured_animation_shown_without_light(made):
     assert document["materials"][0]["extensions"] == {"KHR_materials_unlit": {}}
 
 
+def test_the_glb_carries_the_camera_that_was_found_and_what_made_it(made):
+    content = (made / "out.glb").read_bytes()
+    document = json.loads(content[20 : 20 + struct.unpack("<I", content[12:16])[0]])
+    camera = Camera.load(made / "camera.safetensors")
+    assert document["cameras"][0]["perspective"]["yfov"] == pytest.approx(np.radians(camera.fov_degrees))
+    settings = document["asset"]["extras"]["shapegen4d"]["settings"]
+    assert settings["model"] == "tiny" and settings["seed"] == 0 and "decoding" in settings and "tracking" in settings
+    assert all(len(digest) == 64 for digest in settings["weights"].values()) and len(settings["weights"]) >= 4
+
+
 def test_saved_meshes_lie_on_the_saved_clip_through_the_saved_camera(made):
     meshes, clip = MeshSequence.load(made / "meshes.safetensors"), Clip.load(made / "clip.safetensors")
     assert meshes.fixed_topology and meshes.texture.shape[:2] == (256, 256) and len(meshes.faces[0]) <= 600

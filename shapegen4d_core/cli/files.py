@@ -51,6 +51,13 @@ def check_sequence_output(path: Path, options: Collection[str] = ()) -> None:
     check_destination(path, options)
 
 
+def holds(path: Path, option: str) -> bool:
+    """Whether the format of a file name has an option of the writers."""
+    from ..export import format_of
+
+    return option in format_of(path).options
+
+
 def read_sequence(path: Path, fps: float | None = None, progress: Progress | None = None) -> MeshSequence:
     """A mesh sequence from any file or folder that holds one; raises InputError."""
     from ..importing import read_sequence

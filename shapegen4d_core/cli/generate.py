@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..progress import Progress
 from .bars import bar
-from .files import SAVED, SEQUENCES, WRITTEN, check_outputs, write_sequence
+from .files import SAVED, SEQUENCES, WRITTEN, check_outputs, holds, write_sequence
 from .finishing import add_finishing, check_finishing, clip_size, finish
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ def _generate(chosen: argparse.Namespace) -> None:
     if chosen.save_meshes:
         meshes.save(chosen.save_meshes)
     with bar("file", chosen.quiet) as progress:
-        write_sequence(meshes, chosen.output, unlit=not chosen.lit, progress=progress)
+        options = {"camera": finished.camera} if finished.camera and holds(chosen.output, "camera") else {}
+        write_sequence(meshes, chosen.output, unlit=not chosen.lit, progress=progress, **options)
     if chosen.sheet:
         write_sheet(clip, meshes, chosen.sheet, finished.camera)
     print(f"{chosen.output}: {meshes.frame_count} frames at {meshes.fps:g} fps")
