@@ -50,6 +50,16 @@ def read(chosen: dict[str, Any], camera: Any) -> tuple[str, dict[str, Any]]:
     raise ValueError(f"format is {name!r}, which this node does not write; choose one from the list.")
 
 
+def fit_bones(meshes: Any, options: dict[str, Any], hooks: dict[str, Any]) -> list[str]:
+    """Fit the rig that ``options`` asks for, put it in its place there, and tell how well it follows the meshes."""
+    if "rig" not in options:
+        return []
+    from ..shapegen4d_core.rigging import fit_rig
+
+    options["rig"] = rig = fit_rig(meshes, options["rig"], **hooks)
+    return [*rig.report.table(), *rig.report.hints()]
+
+
 def _rig(values: dict[str, Any]) -> dict[str, Any]:
     from ..shapegen4d_core.rigging import RigSettings
 

@@ -50,6 +50,7 @@ class SaveMeshSequence(io.ComfyNode):
                     "ComfyUI's temporary folder.",
                 ),
                 io.String.Output("path", tooltip="What was written, below ComfyUI's output folder."),
+                io.String.Output("report", tooltip="Frames, size on the disk, and how well bones fit, as text."),
             ],
         )
 
@@ -66,15 +67,23 @@ class SaveMeshSequence(io.ComfyNode):
         )
         path = Path(folder) / f"{name}_{counter:05}_{suffix}"
         hooks = {"progress": host.progress_bar(), "check": host.check_stopped}
+        lines = export_options.fit_bones(meshes, options, hooks)
         write_sequence(meshes, path, extras=_workflow(cls.hidden), **options, **hooks)
         relative = (Path(subfolder) / path.name).as_posix()
+        report = "\n".join([_written(relative, path, meshes), *lines])
         if suffix == ".glb":
             saved = {"filename": path.name, "subfolder": subfolder, "type": "output"}
-            return io.NodeOutput(Types.File3D(str(path), "glb"), relative, ui={"3d": [saved]})
+            return io.NodeOutput(Types.File3D(str(path), "glb"), relative, report, ui={"3d": [saved]})
         preview = Path(folder_paths.get_temp_directory()) / f"{path.stem}{counter:05}.glb"
         preview.parent.mkdir(parents=True, exist_ok=True)
         write_sequence(meshes, preview, unlit=options.get("unlit", False), check=host.check_stopped)
-        return io.NodeOutput(Types.File3D(str(preview), "glb"), relative, ui={"text": (relative,)})
+        return io.NodeOutput(Types.File3D(str(preview), "glb"), relative, report, ui={"text": (report,)})
+
+
+def _written(name: str, path: Path, meshes: Any) -> str:
+    files = [file for file in path.iterdir()] if path.is_dir() else [path]
+    size = sum(file.stat().st_size for file in files) / 2**20
+    return f"{name}: {meshes.frame_count} frames at {meshes.fps:g} per second, {size:.1f} MiB"
 
 
 def _workflow(hidden: Any) -> dict[str, str]:

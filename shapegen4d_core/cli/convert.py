@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from .bars import bar
 from .files import READ, WRITTEN, check_sequence_output, read_sequence, write_sequence
+
+if TYPE_CHECKING:
+    from ..rigging import Rig, RigSettings
+    from ..sequence import MeshSequence
 
 INTERPOLATIONS = ("auto", "STEP", "LINEAR")
 LOOPS = ("hold", "cycle", "ping-pong")
@@ -43,6 +47,8 @@ def _convert(chosen: argparse.Namespace) -> None:
     check_sequence_output(chosen.output, options)
     with bar("reading", chosen.quiet) as progress:
         meshes = read_sequence(chosen.input, chosen.fps, progress)
+    if "rig" in options:
+        options["rig"] = _fitted(meshes, options["rig"], chosen.quiet)
     with bar("writing", chosen.quiet) as progress:
         write_sequence(meshes, chosen.output, progress=progress, **options)
     print(f"{chosen.output}: {meshes.frame_count} frames at {meshes.fps:g} fps")
@@ -62,11 +68,21 @@ def _options(chosen: argparse.Namespace) -> dict[str, Any]:
     if chosen.camera is not None:
         options["camera"] = Camera.load(chosen.camera)
     if chosen.joints is not None or chosen.rig_error is not None:
-        options["rig"] = _rig(chosen)
+        options["rig"] = _rig_settings(chosen)
     return options
 
 
-def _rig(chosen: argparse.Namespace) -> Any:
+def _fitted(meshes: MeshSequence, settings: RigSettings, quiet: bool) -> Rig:
+    """The rig, with its errors on the screen."""
+    from ..rigging import fit_rig
+
+    with bar("bones", quiet) as progress:
+        rig = fit_rig(meshes, settings, progress)
+    print("\n".join([*rig.report.table(), *rig.report.hints()]))
+    return rig
+
+
+def _rig_settings(chosen: argparse.Namespace) -> RigSettings:
     from ..rigging import RigSettings
 
     if chosen.joints is None:

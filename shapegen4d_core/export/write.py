@@ -24,9 +24,9 @@ def write_sequence(
     """Write ``sequence`` to ``path``, whose suffix chooses the format, and return the path.
 
     ``options`` are the keywords of that format's writer (see :data:`.formats.FORMATS`); ``extras`` and ``unlit`` are
-    left out where they have no place, any other that the format lacks is refused, and ``rig`` (a RigSettings) asks for
-    a skinned GLB. GLB files move smoothly where the topology allows it, unless ``interpolation`` says otherwise. Files
-    appear whole or not at all. Raises InputError.
+    left out where they have no place, any other that the format lacks is refused, and ``rig`` (a RigSettings, or a Rig
+    fitted before) asks for a skinned GLB. GLB files move smoothly where the topology allows it, unless
+    ``interpolation`` says otherwise. Files appear whole or not at all. Raises InputError.
     """
     options = {name: value for name, value in options.items() if not (name == "rig" and value is None)}
     entry = format_of(path, rig="rig" in options)
