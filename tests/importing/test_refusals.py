@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shapegen4d_core.errors import InputError
-from shapegen4d_core.export import write_glb
+from shapegen4d_core.export import glb_morph, write_glb
 from shapegen4d_core.importing import AnimatedMesh, Material, load_animated, load_sequence
-from tests.export.shapes import changing
+from shapegen4d_core.sequence import MeshSequence
+from tests.export.shapes import changing, waving
 from tests.importing.scenes import FIXTURES, read_json, triangle_file, write_json
 from tests.importing.test_scene import skinned_file
 
@@ -119,10 +120,20 @@ def test_chains_of_nodes_deeper_than_the_stack_are_read(tmp_path):
 def samples(tmp_path_factory) -> list[bytes]:
     folder = tmp_path_factory.mktemp("samples")
     skinned_file(second_set=True).write(folder / "skin.glb")
-    write_glb(changing(3, 8.0), folder / "flip.glb")
-    return [(folder / name).read_bytes() for name in ("skin.glb", "flip.glb")] + [
+    write_glb(changing(3, 8.0), folder / "flip.glb", root_motion="translation")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(glb_morph, "MOST_TARGETS", 2)
+        options = {"quantize": True, "root_motion": "rigid", "loop": "ping-pong", "texture_format": "webp"}
+        write_glb(one_corner_moves(6), folder / "turns.glb", **options)
+    return [(folder / name).read_bytes() for name in ("skin.glb", "flip.glb", "turns.glb")] + [
         (FIXTURES / "simple_skin.gltf").read_bytes()
     ]
+
+
+def one_corner_moves(frame_count: int) -> MeshSequence:
+    plain, uv = waving(frame_count), np.zeros((42, 2), np.float32)
+    frames = tuple(np.concatenate([frame[:9], plain.vertices[0][9:]]) for frame in plain.vertices)
+    return MeshSequence(frames, plain.faces, 8.0, uv=uv, texture=np.zeros((2, 2, 3), np.uint8))
 
 
 def valid_or_refused(path) -> None:
@@ -133,6 +144,10 @@ def valid_or_refused(path) -> None:
     else:
         assert isinstance(mesh, AnimatedMesh) and np.isfinite(mesh.vertices).all()
         assert len(mesh.faces) == 0 or mesh.faces.max() < mesh.vertices.shape[1]
+    try:
+        load_sequence(path)  # a MeshSequence checks itself
+    except InputError as error:
+        assert "\n" not in str(error)
 
 
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
@@ -159,7 +174,7 @@ ODD = st.one_of(
 @FUZZ
 @given(data=st.data())
 def test_odd_values_anywhere_in_the_json_give_a_mesh_or_an_input_error(samples, tmp_path_factory, data):
-    source = data.draw(st.sampled_from(samples[:2]))
+    source = data.draw(st.sampled_from(samples[:3]))
     path = tmp_path_factory.getbasetemp() / "odd.glb"
     path.write_bytes(source)
     document, rest = read_json(path)

@@ -1,0 +1,99 @@
+"""Files whose meshes take turns: which are read as one sequence, and which as meshes side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from shapegen4d_core.errors import InputError
+from shapegen4d_core.export import glb_morph, write_glb
+from shapegen4d_core.importing import animation, load_animated, load_sequence
+from tests.export.shapes import changing, waving
+from tests.importing.scenes import read_json, write_json
+
+
+@pytest.fixture
+def segments(tmp_path, monkeypatch) -> tuple[dict, bytes]:
+    """A sphere in 9 frames as three morph meshes of at most 4 targets that take turns, under a moving root."""
+    monkeypatch.setattr(glb_morph, "MOST_TARGETS", 4)
+    path = write_glb(waving(10, 8.0), tmp_path / "a.glb", interpolation="LINEAR", root_motion="translation")
+    document, rest = read_json(path)
+    assert len(document["meshes"]) == 3
+    return document, rest
+
+
+def channel_to(document: dict, path: str) -> dict:
+    return next(c for c in document["animations"][0]["channels"] if c["target"]["path"] == path)
+
+
+def test_segments_are_one_mesh_sampled_at_any_time(segments, tmp_path):
+    path = write_json(tmp_path / "b.glb", *segments)
+    whole = load_animated(path)
+    assert whole.vertices.shape == (10, 42, 3)
+    np.testing.assert_allclose(whole.vertices, np.stack(waving(10).vertices), atol=3e-7)
+    twice = load_animated(path, frames=20)
+    np.testing.assert_allclose(twice.vertices[::2], whole.vertices, atol=1e-6)
+    middles = (whole.vertices[1:] + whole.vertices[:-1]) / 2
+    np.testing.assert_allclose(twice.vertices[1:-1:2], middles, atol=1e-6)
+
+
+def test_without_notes_the_rate_is_that_of_all_keys(segments, tmp_path):
+    document, rest = segments
+    del document["asset"]["extras"]
+    found = load_sequence(write_json(tmp_path / "b.glb", document, rest))
+    assert found.frame_count == 10 and found.fps == pytest.approx(8, rel=1e-5)
+
+
+def test_morph_weights_of_a_node_that_takes_no_turn_make_it_something_else(segments, tmp_path):
+    document, rest = segments
+    turning = {c["target"]["node"] for c in document["animations"][0]["channels"] if c["target"]["path"] == "scale"}
+    kept = [c for c in document["animations"][0]["channels"] if c["target"] != {"node": max(turning), "path": "scale"}]
+    document["animations"][0]["channels"] = kept
+    assert load_animated(write_json(tmp_path / "b.glb", document, rest)).vertices.shape[1] == 3 * 42
+
+
+def test_a_page_that_travels_by_itself_makes_it_something_else(segments, tmp_path):
+    document, rest = segments
+    channel_to(document, "translation")["target"]["node"] = document["nodes"][0]["children"][0]
+    assert load_animated(write_json(tmp_path / "b.glb", document, rest)).vertices.shape[1] == 3 * 42
+
+
+def test_turns_that_blend_make_it_something_else(segments, tmp_path):
+    document, rest = segments
+    samplers = document["animations"][0]["samplers"]
+    samplers[channel_to(document, "scale")["sampler"]]["interpolation"] = "LINEAR"
+    assert load_animated(write_json(tmp_path / "b.glb", document, rest)).vertices.shape[1] == 3 * 42
+
+
+def test_flip_books_with_key_times_of_their_own_are_read_too(tmp_path):
+    """As our exporter wrote them before neighbours shared their keys: only the keys at which a node changes."""
+    sequence = changing(5, 8.0, empty=())
+    document, rest = read_json(write_glb(sequence, tmp_path / "a.glb"))
+    accessors, samplers = document["accessors"], document["animations"][0]["samplers"]
+    view = {"buffer": 0, "byteOffset": document["buffers"][0]["byteLength"]}
+    values = np.float32([0, 0, 0, 1, 1, 1, 0, 0, 0])
+    times = [np.float32([0, frame / 8, (frame + 1) / 8]) for frame in range(1, 4)]
+    added = np.concatenate([values, *times]).tobytes()
+    document["bufferViews"].append({**view, "byteLength": len(added)})
+    number = len(document["bufferViews"]) - 1
+    common = {"bufferView": number, "componentType": 5126, "count": 3}
+    accessors.append({**common, "type": "VEC3"})
+    output = len(accessors) - 1
+    for frame in range(1, 4):
+        accessors.append({**common, "type": "SCALAR", "byteOffset": 36 + 12 * (frame - 1), "min": [0], "max": [1]})
+        samplers[frame].update(input=len(accessors) - 1, output=output)
+    document["buffers"][0]["byteLength"] += len(added)
+    length = int.from_bytes(rest[:4], "little") + len(added)
+    found = load_sequence(write_json(tmp_path / "b.glb", document, length.to_bytes(4, "little") + rest[4:] + added))
+    for ours, theirs in zip(found.vertices, sequence.vertices):
+        np.testing.assert_array_equal(ours, theirs)
+    assert found.frame_count == 5
+
+
+def test_weights_do_not_count_among_what_is_sampled_beforehand(segments, tmp_path, monkeypatch):
+    """10 frames of three scales and a translation are 120 numbers; the weights, most of a long file, come later."""
+    monkeypatch.setattr(animation, "_VALUES_LIMIT", 120)
+    assert load_animated(write_json(tmp_path / "b.glb", *segments)).frame_count == 10
+    monkeypatch.setattr(animation, "_VALUES_LIMIT", 119)
+    with pytest.raises(InputError, match="120 values"):
+        load_animated(tmp_path / "b.glb")
