@@ -74,32 +74,32 @@ def manifest_text(manifest: Manifest, extras: Mapping[str, Any] | None) -> str:
         raise InputError(f"extras cannot be written as JSON ({error}); pass text.") from error
 
 
-def read_manifest(path: Path) -> Manifest:
-    """The manifest at ``path``; raises InputError when it is damaged, too large, of a newer version or not ours."""
+def find_manifest(path: Path) -> Manifest | None:
+    """The manifest at ``path``; None when there is no file, or a JSON object of somebody else without our entry.
+
+    Raises InputError when it is damaged, larger than 64 MiB or of a newer version.
+    """
+    if not path.is_file():
+        return None
     try:
         if path.stat().st_size > _BYTES_LIMIT:
             raise InputError(f"it has more than {_BYTES_LIMIT >> 20} MiB, the most that is read")
         document = json.loads(path.read_text(encoding="utf-8"))
         entry = document.get(ENTRY) if isinstance(document, dict) else None
-        if not isinstance(entry, dict):
-            raise InputError(f"it has no entry {ENTRY!r}")
-        return _manifest(entry)
+        return _manifest(entry) if isinstance(entry, dict) else None
     except InputError as error:
         raise InputError(f"{path} does not describe a sequence: {error}.") from error
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as JSON ({str(error)[:80]}).") from error
 
 
-def own_files(folder: Path) -> set[str]:
-    """Names of the files in ``folder`` that a manifest of ours lists, its own included; none without one."""
-    path = folder / MANIFEST
-    if not path.is_file():
-        return set()
+def own_files(path: Path) -> set[str]:
+    """Names of the files that the manifest of ours at ``path`` lists, its own included; none when it is not ours."""
     try:
-        manifest = read_manifest(path)
-    except InputError:  # not ours, so nothing here is
+        manifest = find_manifest(path)
+    except InputError:  # damaged, so it proves nothing
         return set()
-    return {MANIFEST, *manifest.files, *manifest.others}
+    return set() if manifest is None else {path.name, *manifest.files, *manifest.others}
 
 
 def _manifest(entry: dict[str, Any]) -> Manifest:

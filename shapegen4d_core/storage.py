@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from .errors import InputError
-from .manifest import own_files
+from .manifest import MANIFEST, own_files
 
 VERSION = 1
 _DTYPES = {"F32", "I32", "I64", "U8"}
@@ -102,7 +102,7 @@ def check_folder(path: Path) -> None:
         return
     if not path.is_dir():
         raise InputError(f"Cannot write the folder {path}: it is a file; give another name.")
-    own = own_files(path)
+    own = own_files(path / MANIFEST)
     foreign = sorted(entry.name for entry in path.iterdir() if entry.name not in own or entry.is_dir())
     if foreign:
         raise InputError(

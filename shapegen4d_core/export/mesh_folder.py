@@ -1,0 +1,117 @@
+"""Writes a mesh sequence as a folder: one OBJ, PLY or GLB per frame, the texture once, and a manifest.
+
+Files are called frame_0001, frame_0002 and so on, with as many zeros as the last one needs; frame t starts at
+(t - 1) / fps. ``sequence.json`` lists them with the rate, the name and the settings. Any topology, any frame may be
+empty. Nothing is turned: y up, front +z, lengths as they are.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..manifest import MANIFEST, Manifest, manifest_text
+from ..progress import Check, Progress, tick
+from ..sequence import MeshSequence
+from ..setting_checks import check_choice
+from ..storage import atomic_folder
+from .glb_still import write_glb_still
+from .obj_file import write_material, write_obj, write_picture
+from .ply_file import write_ply
+from .still import Stills
+
+KINDS = ("obj", "ply", "glb")
+LIBRARY, PICTURE = "material.mtl", "texture.png"
+
+
+def write_mesh_folder(
+    sequence: MeshSequence,
+    path: str | os.PathLike,
+    *,
+    kind: str = "obj",
+    normals: bool = True,
+    unlit: bool = False,
+    extras: dict[str, Any] | None = None,
+    progress: Progress | None = None,
+    check: Check | None = None,
+) -> Path:
+    """Write ``sequence`` as the folder ``path`` with one file of ``kind`` ("obj", "ply" or "glb") per frame.
+
+    Positions come back exactly, float32 for float32. ``normals`` adds smooth ones, with the seams of the texture sewn
+    (a GLB always has them); ``unlit`` shows the texture without further light (not in PLY). ``extras`` (JSON-able) go
+    into the manifest beside our own entry "shapegen4d". Memory holds one frame at a time; the folder appears whole or
+    not at all, and replaces only an empty one or an earlier sequence. Raises InputError for an unknown kind, a folder
+    that holds other things, unlit where nothing can show it, and extras that are not JSON.
+    """
+    path = Path(path)
+    _check_request(sequence, kind, unlit)
+    manifest = _manifest(sequence, kind)
+    text = manifest_text(manifest, extras)
+    _warn_of_losses(sequence, kind)
+    with atomic_folder(path) as folder:
+        _write_appearance(folder, sequence, manifest, unlit)
+        stills = None if kind == "glb" else Stills(sequence, normals)
+        for frame, name in enumerate(manifest.files):
+            if stills is None:
+                write_glb_still(folder / name, sequence, frame, unlit, check)
+            elif kind == "obj":
+                library = LIBRARY if LIBRARY in manifest.others else None
+                write_obj(folder / name, stills.frame(frame), Path(name).stem, library, check)
+            else:
+                picture = PICTURE if PICTURE in manifest.others else None
+                write_ply(folder / name, stills.frame(frame), picture, check)
+            tick(progress, check, frame + 1, sequence.frame_count)
+        (folder / MANIFEST).write_text(text, encoding="ascii", newline="\n")
+    return path
+
+
+def frame_names(frame_count: int, suffix: str) -> tuple[str, ...]:
+    """File names of T frames, counted from 1, that sort in their order."""
+    digits = max(4, len(str(frame_count)))
+    return tuple(f"frame_{frame:0{digits}d}.{suffix}" for frame in range(1, frame_count + 1))
+
+
+def _manifest(sequence: MeshSequence, kind: str) -> Manifest:
+    textured = sequence.texture is not None
+    others = {"obj": (LIBRARY, PICTURE), "ply": (PICTURE,), "glb": ()}[kind] if textured else ()
+    return Manifest(
+        fps=sequence.fps,
+        name=sequence.name,
+        frames=sequence.frame_count,
+        files=frame_names(sequence.frame_count, kind),
+        others=others,
+        normals=sequence.normals is not None and kind != "glb",
+        settings=sequence.settings,
+    )
+
+
+def _write_appearance(folder: Path, sequence: MeshSequence, manifest: Manifest, unlit: bool) -> None:
+    if PICTURE in manifest.others:
+        write_picture(folder / PICTURE, sequence.texture)
+    if LIBRARY in manifest.others:
+        write_material(folder / LIBRARY, PICTURE, unlit)
+
+
+def _check_request(sequence: MeshSequence, kind: str, unlit: bool) -> None:
+    check_choice("kind", kind, KINDS)
+    if unlit and sequence.texture is None:
+        raise InputError(f"unlit shows only a texture, and {sequence.name!r} has none; switch it off.")
+    if unlit and kind == "ply":
+        raise InputError("unlit needs a material, and PLY has none; switch it off or set kind to obj or glb.")
+
+
+def _warn_of_losses(sequence: MeshSequence, kind: str) -> None:
+    texture = sequence.texture
+    if kind == "obj" and texture is not None and texture.shape[2] == 4 and texture[..., 3].min() < 255:
+        warnings.warn("OBJ has no agreed transparency: most programs will show the texture opaque.", stacklevel=3)
+    if kind != "glb":
+        return
+    lost = [t + 1 for t, faces in enumerate(sequence.faces) if not len(faces) and len(sequence.vertices[t])]
+    if lost:
+        warnings.warn(
+            f"A GLB holds no vertices without faces: those of frame {lost[0]} ({len(lost)} such frames) are left out.",
+            stacklevel=3,
+        )
