@@ -129,16 +129,27 @@ def check_stopped() -> None:
     manager.throw_exception_if_processing_interrupted()
 
 
-def progress_bar() -> Callable[..., None]:
-    """A progress callback of the core that drives the bar of the running node."""
+def progress_bar(draw: Callable[[Any, int, int], Any] | None = None) -> Callable[..., None]:
+    """A progress callback of the core that drives the bar of the running node.
+
+    ``draw`` makes a picture [H,W,3] uint8, or None, of the preview value, the step and the total; the page shows it.
+    """
     import comfy.utils
 
     bar = comfy.utils.ProgressBar(1)
 
     def report(step: int, total: int, preview: Any = None) -> None:
-        bar.update_absolute(step, total)
+        picture = None if draw is None or preview is None else draw(preview, step, total)
+        bar.update_absolute(step, total, None if picture is None else _shown(picture))
 
     return report
+
+
+def _shown(picture: Any) -> tuple[str, Any, int]:
+    """A picture as the host's bar takes it: format, image and the longest side it is reduced to."""
+    from PIL import Image
+
+    return "JPEG", Image.fromarray(picture), max(picture.shape[:2])
 
 
 def token_bytes(token_count: int, width: int) -> int:

@@ -1,6 +1,6 @@
 """Latents to meshes: field sampling, surface extraction, clean-up."""
 
-from .decode import DecodedFrame, decode_field, decode_sequence, make_sampler
+from .decode import DecodedFrame, FrameDecoder, decode_field, decode_sequence, make_sampler
 from .settings import DecodeSettings
 
-__all__ = ["DecodeSettings", "DecodedFrame", "decode_field", "decode_sequence", "make_sampler"]
+__all__ = ["DecodeSettings", "DecodedFrame", "FrameDecoder", "decode_field", "decode_sequence", "make_sampler"]

@@ -69,6 +69,25 @@ def decode_field(
     return DecodedFrame(vertices, faces, sample.evaluations, highest, is_closed(faces))
 
 
+class FrameDecoder:
+    """Decodes latents [N,C] of one frame after another on one grid; ``vae`` and ``device`` as for decode_sequence."""
+
+    def __init__(
+        self, vae: Any, settings: DecodeSettings, latent_count: int, device: torch.device | str | None = None
+    ) -> None:
+        self._vae, self._settings = vae, settings
+        self._device = _device(vae) if device is None else torch.device(device)
+        config = getattr(vae, "config", None)
+        self._chunk = settings.chunk or choose_chunk(bytes_per_point(config, latent_count), self._device)
+        self._sampler = make_sampler(settings, getattr(config, "truncation", None), self._device)
+
+    def __call__(self, latent: torch.Tensor, check: Check | None = None) -> DecodedFrame:
+        """The mesh of one frame; raises InputError as :func:`decode_field`."""
+        with torch.inference_mode():
+            field = self._vae.field(self._vae.decode(latent[None].to(self._device)))
+            return decode_field(_single(field), self._sampler, self._settings, self._chunk, check)
+
+
 def decode_sequence(
     vae: Any,
     latents: LatentSequence,
@@ -87,16 +106,11 @@ def decode_sequence(
     Raises InputError when no frame has a surface.
     """
     settings = settings or DecodeSettings()
-    device = _device(vae) if device is None else torch.device(device)
-    config = getattr(vae, "config", None)
-    chunk = settings.chunk or choose_chunk(bytes_per_point(config, latents.latents.shape[1]), device)
-    sampler = make_sampler(settings, getattr(config, "truncation", None), device)
+    decoder = FrameDecoder(vae, settings, latents.latents.shape[1], device)
     frames = []
-    with torch.inference_mode():
-        for step, latent in enumerate(latents.latents, start=1):
-            field = vae.field(vae.decode(latent[None].to(device)))
-            frames.append(decode_field(_single(field), sampler, settings, chunk, check))
-            tick(progress, check, step, len(latents.latents))
+    for step, latent in enumerate(latents.latents, start=1):
+        frames.append(decoder(latent, check))
+        tick(progress, check, step, len(latents.latents))
     _report(frames, settings)
     decoding = settings.to_dict() | {"evaluations": [frame.evaluations for frame in frames]}
     return MeshSequence(
@@ -151,7 +165,7 @@ def _report(frames: list[DecodedFrame], settings: DecodeSettings) -> None:
 
 
 def _numbers(frames: list[int]) -> str:
-    return ", ".join(str(t) for t in frames)
+    return ", ".join(str(t + 1) for t in frames)  # people count from 1
 
 
 def _warn(message: str) -> None:

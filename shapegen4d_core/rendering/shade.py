@@ -51,13 +51,14 @@ def render_surface(
     style: str = "shaded",
     supersampling: int = 2,
     check: Check | None = None,
+    backend: str = "auto",
 ) -> Tensor:
     """Picture [H,W,4] of a surface through K [3,3], R [3,3], t [3] on its own device.
 
     Styles: "shaded" grey; "normal" in camera axes, 0..1 for -1..1; "silhouette" white; "textured" without light and
     "lit" with it. Each pixel is the mean of ``supersampling`` x ``supersampling`` samples. Faces seen from behind are
-    lit as if they faced the viewer. ``check`` may raise to cancel. Raises InputError for another style and for normals
-    or a texture that are missing.
+    lit as if they faced the viewer. ``check`` may raise to cancel; ``backend`` is one of ``backends.BACKENDS``. Raises
+    InputError for another style and for normals or a texture that are missing.
     """
     check_style(style, surface.uv is not None and surface.texture is not None, surface.normals is not None)
     fine, (height, width) = finer(intrinsics, size, supersampling)
@@ -66,7 +67,7 @@ def render_surface(
     for top in range(0, height, rows):
         lens = fine.clone()
         lens[1, 2] -= top
-        band = _band(surface, lens, rotation, translation, (min(rows, height - top), width), style)
+        band = _band(surface, lens, rotation, translation, (min(rows, height - top), width), style, backend)
         picture[top // supersampling : (top + rows) // supersampling] = average(band, supersampling)
         if check is not None:
             check()
@@ -74,10 +75,16 @@ def render_surface(
 
 
 def _band(
-    surface: Surface, intrinsics: Tensor, rotation: Tensor, translation: Tensor, size: tuple[int, int], style: str
+    surface: Surface,
+    intrinsics: Tensor,
+    rotation: Tensor,
+    translation: Tensor,
+    size: tuple[int, int],
+    style: str,
+    backend: str,
 ) -> Tensor:
     """Samples [H,W,4] of a picture or a band of it."""
-    raster = rasterise(surface.vertices, surface.faces, intrinsics, rotation, translation, size)
+    raster = rasterise(surface.vertices, surface.faces, intrinsics, rotation, translation, size, backend=backend)
     pixel = (raster.face_id.view(-1) >= 0).nonzero()[:, 0]
     face, weights = raster.face_id.view(-1)[pixel], raster.barycentric.view(-1, 3)[pixel]
     samples = torch.zeros(len(raster.face_id.view(-1)), 4, device=pixel.device)

@@ -126,7 +126,7 @@ def test_clean_up_settings_are_used():
 
 def test_frames_without_surface_are_empty_and_named():
     frames = latents(GONE, [[0.0, 0.0, 0.0, 0.5]], GONE)
-    with pytest.warns(UserWarning, match="empty: 0, 2; lower level"):
+    with pytest.warns(UserWarning, match="empty: 1, 3; lower level"):
         meshes = decode_sequence(Balls(), frames, SMALL)
     assert [len(v) > 0 for v in meshes.vertices] == [False, True, False]
 
@@ -148,8 +148,8 @@ def test_frames_over_the_budget_or_open_are_named(monkeypatch):
         decode_sequence(Balls(), MOVING, DecodeSettings(resolution=40, max_faces=8))
     messages = [str(warning.message) for warning in caught]
     assert messages == [
-        "Frames that are not closed: 0, 1, 2.",
-        "Frames that could not be reduced to max_faces 8: 0, 1, 2.",
+        "Frames that are not closed: 1, 2, 3.",
+        "Frames that could not be reduced to max_faces 8: 1, 2, 3.",
     ]
 
 

@@ -140,9 +140,11 @@ def test_memory_is_asked_for_before_each_network(run, chain):
 
     BROUGHT.clear()
     run("Sample4DLatents", model=chain["model"], tokens=chain["tokens"])
-    (together, wanted), = BROUGHT
+    run("Sample4DLatents", model=chain["model"], tokens=chain["tokens"], preview=False)
+    (watched, wanted), (together, _) = BROUGHT
     parts = chain["model"].parts
     assert together == [parts["denoiser"].patcher, parts["adapter"].patcher] and wanted > 0
+    assert watched == [*together, parts["vae"].patcher]
 
 
 def test_full_memory_names_the_way_out(run, chain, monkeypatch):
@@ -197,3 +199,16 @@ def test_files_stay_inside_the_output_folder(run, chain, base):
     with pytest.raises(Exception, match="not allowed"):
         run("SaveMeshSequence", meshes=chain["meshes"], filename_prefix="../../elsewhere/disc")
     assert not (base.parent / "elsewhere").exists()
+
+
+def test_sampling_shows_the_shapes_and_is_not_changed_by_it(run, chain):
+    from comfy import utils
+
+    given = {"model": chain["model"], "tokens": chain["tokens"], "seed": 1, "steps": 6}
+    utils.PREVIEWS.clear()
+    plain = run("Sample4DLatents", **given, preview=False).result[0]
+    assert not utils.PREVIEWS
+    watched = run("Sample4DLatents", **given).result[0]
+    kind, picture, side = utils.PREVIEWS[-1]
+    assert kind == "JPEG" and picture.size == (4 * 128, 128) and side == 512
+    assert torch.equal(watched.latents, plain.latents)

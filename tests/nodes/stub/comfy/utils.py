@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 REPORTS: list[tuple[int, int]] = []
+PREVIEWS: list[Any] = []
 
 
 class ProgressBar:
@@ -16,3 +17,5 @@ class ProgressBar:
     def update_absolute(self, value: int, total: int | None = None, preview: Any = None) -> None:
         """Note the new position."""
         REPORTS.append((value, total or self.total))
+        if preview is not None:
+            PREVIEWS.append(preview)
