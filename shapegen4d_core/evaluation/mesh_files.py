@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +10,12 @@ import numpy as np
 from ..errors import InputError
 from ..geometry.surface_points import choose_points, sample_surface
 from ..importing import load_sequence
+from ..importing.mesh_file import GLTF, STILLS, read_mesh_file
+from ..importing.mesh_folder import read_mesh_folder
 from ..sequence import MeshSequence
 
-ANIMATED = (".glb", ".gltf")
-STATIC = (".obj", ".ply", ".off", ".stl")
 POINTS = ".npy"
-_ANY = (*ANIMATED, *STATIC, ".safetensors", POINTS)
+_ANY = (*GLTF, *STILLS, ".safetensors", POINTS)
 
 
 @dataclass(frozen=True)
@@ -87,50 +86,26 @@ def read_shapes(path: str | Path) -> Shapes:
         return Shapes(points=_read_points(path))
     if suffix == ".safetensors":
         return Shapes(MeshSequence.load(path))
-    if suffix in ANIMATED:
+    if suffix in GLTF:
         return Shapes(load_sequence(path))
-    if suffix in STATIC:
-        return Shapes(MeshSequence(*zip(_read_static(path)), fps=1.0, name=path.stem))
+    if suffix in STILLS:
+        return Shapes(read_mesh_file(path))
     raise InputError(f"{path} is no sequence this can read; accepted are {', '.join(_ANY)} and folders of them.")
 
 
 def _read_folder(folder: Path) -> Shapes:
-    files = [path for path in folder.iterdir() if path.is_file() and path.suffix.lower() in _ANY]
+    """A folder with one file is that file; one with several meshes has a frame in each."""
+    files = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
+    files = [path for path in files if path.suffix.lower() in _ANY]
     kinds = {path.suffix.lower() for path in files}
     if len(kinds) != 1:
         said = ", ".join(sorted(kinds)) or "no meshes"
         raise InputError(f"{folder} holds {said}; a folder of frames must hold one kind of {', '.join(_ANY)}.")
-    files.sort(key=lambda path: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.stem)])
     if len(files) == 1:
         return read_shapes(files[0])
     if kinds & {POINTS, ".safetensors"}:
         raise InputError(f"{folder} holds {len(files)} sequences; a folder of frames holds one mesh per file.")
-    frames = [_read_frame(path) for path in files]
-    return Shapes(MeshSequence(*zip(*frames), fps=1.0, name=folder.name))
-
-
-def _read_frame(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    if path.suffix.lower() in STATIC:
-        return _read_static(path)
-    sequence = load_sequence(path)
-    if sequence.frame_count != 1:
-        raise InputError(f"{path} has {sequence.frame_count} frames, but lies among files of one frame each.")
-    return sequence.vertices[0], sequence.faces[0]
-
-
-def _read_static(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """One mesh through trimesh, from its bytes alone, so that it names no further files; vertices keep their order."""
-    import trimesh
-
-    try:
-        with path.open("rb") as file:
-            mesh = trimesh.load(
-                file, file_type=path.suffix[1:].lower(), force="mesh", process=False, maintain_order=True
-            )
-        vertices, faces = np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.int32)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OSError, NotImplementedError) as error:
-        raise InputError(f"{path} cannot be read as a mesh ({error}); write it again.") from error
-    return np.ascontiguousarray(vertices.reshape(-1, 3)), np.ascontiguousarray(faces.reshape(-1, 3))
+    return Shapes(read_mesh_folder(folder))
 
 
 def _read_points(path: Path) -> np.ndarray:
