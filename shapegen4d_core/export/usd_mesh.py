@@ -38,18 +38,18 @@ class MeshPrim:
         arrays = self._moving(frame)
         if not self._sequence.fixed_topology:
             arrays.update(self._topology(frame))
+            self._closed = self._closed and self._surfaces.closed(frame)
         times = [float(frame)]
         if self._must_hold(frame):
             times.append(frame + 1 - _JUST_BEFORE)
         for attribute, value in self._values(arrays):
             for time in times:
                 attribute.Set(value, time)
-        self._look(frame)
         return sum(array.nbytes for array in arrays.values())
 
     def write_constants(self, still: int) -> None:
         """Write what belongs to all frames, and frame ``still`` for readers that ignore time, after the frames."""
-        self._look(still)
+        self._closed = self._closed and self._surfaces.closed(still)
         mesh, tokens = self._mesh, self._usd_geom.Tokens
         arrays = self._moving(still) | self._topology(still)
         for attribute, value in self._values(arrays):
@@ -62,9 +62,6 @@ class MeshPrim:
             types, api = usd_module("Sdf").ValueTypeNames, self._usd_geom.PrimvarsAPI(self._mesh)
             st = api.CreatePrimvar("st", types.TexCoord2fArray, tokens.vertex)
             st.Set(self._vt.Vec2fArray.FromNumpy(np.ascontiguousarray(self._sequence.uv, np.float32)))
-
-    def _look(self, frame: int) -> None:
-        self._closed = self._closed and self._surfaces.closed(frame)
 
     def _moving(self, frame: int) -> dict[str, np.ndarray]:
         points = self._space.points(self._sequence.vertices[frame])

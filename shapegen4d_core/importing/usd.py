@@ -2,7 +2,7 @@
 
 Positions come in metres with y up whatever the stage has. Skinned meshes (UsdSkel) are posed at the keys of their
 animation and blended between them. Files are taken as untrusted: everything they refer to must lie in their folder,
-binary ones are tried out in a process of their own, and what cannot be used is one InputError.
+they are tried out in a process of their own, and what cannot be used is one InputError.
 """
 
 from __future__ import annotations
@@ -99,7 +99,9 @@ def _pose_skins(stage: Any) -> None:
     """Turn skeletons and blend shapes into moving points, in the session only: the file stays as it is."""
     usd, usd_skel = usd_module("Usd"), usd_module("UsdSkel")
     if any(prim.IsA(usd_skel.Root) for prim in stage.Traverse()):
-        stage.SetEditTarget(usd.EditTarget(stage.GetSessionLayer()))
+        session = stage.GetSessionLayer()
+        session.timeCodesPerSecond = stage.GetTimeCodesPerSecond()  # or its times would be scaled
+        stage.SetEditTarget(usd.EditTarget(session))
         usd_skel.BakeSkinning(stage.Traverse())
 
 

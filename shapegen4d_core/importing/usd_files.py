@@ -22,13 +22,13 @@ from ..progress import Check
 BYTES_LIMIT = 2**31  # of one file
 SUFFIXES = (".usd", ".usda", ".usdc", ".usdz")
 _PROBE_BYTES = 4 << 30  # address space for the library and one value, beside the file itself
-_PROBE_SECONDS = 600
+_PROBE_SECONDS, _PROBE_RATE = 20.0, 4e6  # time for any file, and bytes per second beyond
 
 
 def open_stage(path: Path, check: Check | None = None) -> Any:
     """The composed stage of ``path``; raises InputError (without the file's name) for what cannot be read.
 
-    Binary files are first read by another process (see usd_probe); ``check`` may raise to cancel that.
+    Layers are first read by another process (see usd_probe); ``check`` may raise to cancel that.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"its name must end in {', '.join(SUFFIXES)}")
@@ -87,16 +87,16 @@ def _check_layers(file: Path, check: Check | None) -> None:
 
 
 def _probe(name: str, check: Check | None) -> None:
-    """Have another process read a binary layer; raises InputError when that fails."""
-    if name.lower().endswith(".usda") or not sys.executable:
-        return
-    limit = str(_PROBE_BYTES + os.path.getsize(_split(name)[0]))
-    command = [sys.executable, str(Path(__file__).with_name("usd_probe.py")), name, limit]
+    """Have another process read a layer; raises InputError when it crashes, needs too much memory or no end comes."""
+    if not sys.executable:
+        return  # a program that has Python inside, but no interpreter to start
+    size = os.path.getsize(_split(name)[0])
+    command = [sys.executable, str(Path(__file__).with_name("usd_probe.py")), name, str(_PROBE_BYTES + size)]
     surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, env=surroundings) as process:
         try:
-            end = time.monotonic() + _PROBE_SECONDS
+            end = time.monotonic() + _PROBE_SECONDS + size / _PROBE_RATE
             while process.poll() is None and time.monotonic() < end:
                 if check is not None:
                     check()

@@ -1,6 +1,7 @@
 """Run as a program: reads every value of one USD layer, so that a damaged file fails here and nowhere else.
 
 Binary files say how long their arrays are, and the library believes them: a damaged one can take all memory there is.
+Text that is nested deeply enough crashes its parser. Neither shall happen in the process of a host.
 ``python usd_probe.py FILE BYTES`` ends with 0 when all values could be read within that much address space (which
 Windows does not limit) and prints nothing. Nothing of this package is imported, so that it starts quickly.
 """

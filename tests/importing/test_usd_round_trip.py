@@ -18,6 +18,11 @@ from tests.export.shapes import changing, waving
 
 pytest.importorskip("pxr", reason="OpenUSD is not installed; pip install usd-core")
 
+@pytest.fixture
+def unprobed(monkeypatch):
+    """The other process takes a quarter of a second per file; files of our own making need none."""
+    monkeypatch.setattr(usd_files, "_probe", lambda *_: None)
+
 
 def same(found: MeshSequence, wanted: MeshSequence, tolerance: float = 0.0) -> None:
     assert found.frame_count == wanted.frame_count
@@ -48,7 +53,7 @@ def test_frames_rate_name_and_settings(tmp_path, suffix, make):
     assert found.normals is None and found.fixed_topology == sequence.fixed_topology
 
 
-def test_short_and_long_ones(tmp_path):
+def test_short_and_long_ones(tmp_path, unprobed):
     for sequence in (waving(1, 8.0), waving(2, 8.0), changing(1, 8.0, empty=()), changing(2, 8.0, empty=())):
         same(read_usd(write_usd(sequence, tmp_path / "a.usda")), sequence)
     long = waving(300, 50.0)
@@ -56,19 +61,19 @@ def test_short_and_long_ones(tmp_path):
 
 
 @pytest.mark.parametrize(("suffix", "channels", "unlit"), [("usda", 3, False), ("usda", 4, True), ("usdz", 4, False)])
-def test_texture_and_coordinates_in_every_pixel(tmp_path, suffix, channels, unlit):
+def test_texture_and_coordinates_in_every_pixel(tmp_path, suffix, channels, unlit, unprobed):
     for sequence in (textured(waving(3), channels), textured(waving(1), channels)):
         same(read_usd(write_usd(sequence, tmp_path / f"a.{suffix}", unlit=unlit)), sequence)
 
 
-def test_axes_are_turned_back_exactly_and_units_to_float_precision(tmp_path):
+def test_axes_are_turned_back_exactly_and_units_to_float_precision(tmp_path, unprobed):
     for sequence in (waving(), changing(empty=(0, 6))):
         same(read_usd(write_usd(sequence, tmp_path / "a.usda", up_axis="Z")), sequence)
         path = write_usd(sequence, tmp_path / "b.usda", up_axis="Z", metres_per_unit=0.01)
         same(read_usd(path), sequence, tolerance=3e-7)
 
 
-def test_given_normals_come_back(tmp_path):
+def test_given_normals_come_back(tmp_path, unprobed):
     normals = tuple(np.tile(np.float32([0, 0.6, 0.8]) if i else np.float32([1, 0, 0]), (42, 1)) for i in range(6))
     sequence = MeshSequence(waving().vertices, waving().faces, 24.0, normals=normals)
     for up_axis in ("Y", "Z"):
@@ -76,7 +81,7 @@ def test_given_normals_come_back(tmp_path):
         np.testing.assert_allclose(found.normals, normals, atol=1e-7)
 
 
-def test_a_file_that_was_replaced_is_read_anew(tmp_path):
+def test_a_file_that_was_replaced_is_read_anew(tmp_path, unprobed):
     first, second = waving(3, name="first"), waving(5, name="second")
     same(read_usd(write_usd(first, tmp_path / "a.usda")), first)
     same(read_usd(write_usd(second, tmp_path / "a.usda")), second)
