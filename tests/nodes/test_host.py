@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from shapegen4d_core.export import write_glb
+from tests.export.shapes import waving
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 URL = os.environ.get("COMFYUI_URL", "").rstrip("/")
 pytestmark = [
@@ -40,12 +43,25 @@ def test_host_sees_what_the_stub_sees(nodes):
                 assert options.get(key) == entry.options.get(key), (name, entry.id, key)
 
 
-def upload(path):
+def upload(path, subfolder=""):
     """Put a file into the host's input folder; its name there."""
-    mark = uuid.uuid4().hex
-    head = f'--{mark}\r\nContent-Disposition: form-data; name="image"; filename="{path.name}"\r\n\r\n'
-    body = head.encode() + path.read_bytes() + f"\r\n--{mark}--\r\n".encode()
-    return ask("/upload/image", body, f"multipart/form-data; boundary={mark}")["name"]
+    mark, name = uuid.uuid4().hex, path.name
+    parts = {'name="image"; filename="' + name + '"': path.read_bytes(), 'name="subfolder"': subfolder.encode()}
+    body = b""
+    for head, content in parts.items():
+        body += f"--{mark}\r\nContent-Disposition: form-data; {head}\r\n\r\n".encode() + content + b"\r\n"
+    return ask("/upload/image", body + f"--{mark}--\r\n".encode(), f"multipart/form-data; boundary={mark}")["name"]
+
+
+def finished(workflow):
+    """Outputs of a workflow by node, once the host is done with it."""
+    job = ask("/prompt", json.dumps({"prompt": workflow}).encode())["prompt_id"]
+    end = time.monotonic() + PATIENCE_SECONDS
+    while job not in (history := ask(f"/history/{job}")):
+        assert time.monotonic() < end, "the workflow did not finish"
+        time.sleep(0.3)
+    assert history[job]["status"]["status_str"] == "success", history[job]["status"]
+    return history[job]["outputs"]
 
 
 def test_bundled_workflow_runs():
@@ -53,13 +69,39 @@ def test_bundled_workflow_runs():
     workflow["2"]["inputs"]["file"] = upload(ROOT / "workflows" / "creature.webm")
     workflow["6"]["inputs"]["seed"] = uuid.uuid4().int % 2**32  # not cached
     workflow["7"]["inputs"]["resolution"] = 32
-    job = ask("/prompt", json.dumps({"prompt": workflow}).encode())["prompt_id"]
-    end = time.monotonic() + PATIENCE_SECONDS
-    while job not in (history := ask(f"/history/{job}")):
-        assert time.monotonic() < end, "the workflow did not finish"
-        time.sleep(1)
-    done = history[job]
-    assert done["status"]["status_str"] == "success", done["status"]
-    (saved,) = done["outputs"]["8"]["3d"]
+    done = finished(workflow)
+    (saved,) = done["8"]["3d"]
     assert saved["filename"].endswith(".glb") and saved["subfolder"] == "3d"
-    assert done["outputs"]["9"]["result"][0].endswith(".glb")
+    assert done["9"]["result"][0].endswith(".glb")
+
+
+LOOK = {"unlit": False, "texture_format": "png"}
+FORMATS = {
+    "glb": {"loop": "cycle", "interpolation": "auto", "root_motion": "none", **LOOK, "quantize": False},
+    "glb with bones": {"joints": 4, "largest_error": 0.0, "interpolation": "auto", **LOOK},
+    "usd": {"file_type": "usdc", "up_axis": "Y", "unlit": False},
+    "file per frame": {"files": "ply"},
+    "point cache": {"cache": "mdd"},
+    "safetensors": {},
+}
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_format_is_saved_and_loaded_again(format, tmp_path):
+    """A file goes in, its frames come out in another format, and that file goes in once more."""
+    source = write_glb(waving(4, 8.0), tmp_path / f"{uuid.uuid4().hex}.glb")
+    upload(source, "3d")
+    chosen = {f"format.{name}": value for name, value in FORMATS[format].items()}
+    load = {"class_type": "ShapeGen4D_LoadMeshSequence", "inputs": {"file": f"3d/{source.name}", "fps": 0.0}}
+    save = {"class_type": "ShapeGen4D_SaveMeshSequence", "inputs": {
+        "meshes": ["1", 0], "filename_prefix": f"3d/{source.stem}", "format": format, **chosen}}  # fmt: skip
+    tell = {"class_type": "PreviewAny", "inputs": {"source": ["2", 2]}}
+    done = finished({"1": load, "2": save, "3": tell})
+    report = done["3"]["text"][0]
+    assert "4 frames at 8 per second" in report
+    name = report.split(":")[0] + ("/sequence.json" if format == "file per frame" else "")
+    node = ask(f"/object_info/{load['class_type']}")[load["class_type"]]
+    assert f"{name} [output]" in node["input"]["required"]["file"][1]["options"]
+    again = {**load, "inputs": {"file": f"{name} [output]", "fps": 0.0}}
+    frames = {"class_type": "PreviewAny", "inputs": {"source": ["1", 2]}}
+    assert finished({"1": again, "2": frames})["2"]["text"] == ["4"]
