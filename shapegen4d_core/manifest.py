@@ -15,7 +15,8 @@ from typing import Any
 
 from .errors import InputError
 
-MANIFEST = "sequence.json"
+MANIFEST = "sequence.json"  # of a folder with a mesh per frame
+CACHE_MANIFEST = ".cache.json"  # behind the stem of a point cache
 ENTRY = "shapegen4d"
 FRAME_LIMIT = 1_000_000
 _VERSION = 1

@@ -19,7 +19,7 @@ from ..sequence import MeshSequence
 from ..setting_checks import check_choice
 from ..storage import atomic_folder
 from .glb_still import write_glb_still
-from .obj_file import write_material, write_obj, write_picture
+from .obj_file import write_material, write_obj, write_picture, writes_opaque
 from .ply_file import write_ply
 from .still import Stills
 
@@ -53,7 +53,7 @@ def write_mesh_folder(
     _warn_of_losses(sequence, kind)
     with atomic_folder(path) as folder:
         _write_appearance(folder, sequence, manifest, unlit)
-        stills = None if kind == "glb" else Stills(sequence, normals)
+        stills = None if kind == "glb" else Stills(sequence, normals, check)
         for frame, name in enumerate(manifest.files):
             if stills is None:
                 write_glb_still(folder / name, sequence, frame, unlit, check)
@@ -104,9 +104,8 @@ def _check_request(sequence: MeshSequence, kind: str, unlit: bool) -> None:
 
 
 def _warn_of_losses(sequence: MeshSequence, kind: str) -> None:
-    texture = sequence.texture
-    if kind == "obj" and texture is not None and texture.shape[2] == 4 and texture[..., 3].min() < 255:
-        warnings.warn("OBJ has no agreed transparency: most programs will show the texture opaque.", stacklevel=3)
+    if kind == "obj":
+        writes_opaque(sequence.texture, stacklevel=4)
     if kind != "glb":
         return
     lost = [t + 1 for t, faces in enumerate(sequence.faces) if not len(faces) and len(sequence.vertices[t])]

@@ -1,4 +1,4 @@
-"""Writes one mesh as Wavefront OBJ, its material as MTL and the texture as PNG (all text is ASCII).
+"""Writes one mesh as Wavefront OBJ, its material as MTL and the texture as PNG.
 
 Coordinates have nine digits, so that every float32 comes back as it was; vertices, texture coordinates and normals
 share their numbers, so that programs keep the order. Source: the OBJ and MTL appendices of Wavefront's Advanced
@@ -7,6 +7,7 @@ Visualizer manual.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import IO
 
@@ -21,11 +22,11 @@ MATERIAL = "textured"
 
 
 def write_obj(path: Path, still: Still, name: str, library: str | None = None, check: Check | None = None) -> None:
-    """Write ``still`` to ``path`` as an object called ``name`` (ASCII without spaces).
+    """Write ``still`` to ``path`` as an object called ``name`` (one line, UTF-8).
 
     ``library`` is the file name of the MTL, whose material the faces then use. ``check`` may raise to cancel.
     """
-    with open(path, "w", encoding="ascii", newline="\n") as file:
+    with open(path, "w", encoding="utf-8", newline="\n") as file:
         file.write(f"# ShapeGen4D {__version__}; y up, front +z\n")
         if library is not None:
             file.write(f"mtllib {library}\n")
@@ -46,12 +47,19 @@ def write_material(path: Path, picture: str, unlit: bool) -> None:
     shading = "illum 0\n" if unlit else "illum 1\nKa 1 1 1\nKs 0 0 0\nPr 0.9\nPm 0\n"
     head = f"# ShapeGen4D {__version__}\nnewmtl {MATERIAL}\n"
     text = f"{head}Kd 1 1 1\n{shading}map_Kd {picture}\n"
-    path.write_text(text, encoding="ascii", newline="\n")
+    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_picture(path: Path, texture: np.ndarray) -> None:
     """Write a texture [H,W,3|4] uint8 to ``path`` as PNG, without loss."""
     Image.fromarray(np.ascontiguousarray(texture)).save(path, format="PNG")
+
+
+def writes_opaque(texture: np.ndarray | None, stacklevel: int) -> None:
+    """Warn when the texture [H,W,3|4] has transparency, which MTL files cannot say in a way programs agree on."""
+    if texture is not None and texture.shape[2] == 4 and texture[..., 3].min() < 255:
+        said = "OBJ has no agreed transparency: most programs will show the texture opaque."
+        warnings.warn(said, stacklevel=stacklevel)
 
 
 def _rows(file: IO[str], line: str, rows: np.ndarray, check: Check | None) -> None:

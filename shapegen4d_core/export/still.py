@@ -27,9 +27,9 @@ class Still:
 class Stills:
     """The frames of one sequence as stills, made one at a time; ``normals`` adds smooth ones, or the sequence's own."""
 
-    def __init__(self, sequence: MeshSequence, normals: bool) -> None:
+    def __init__(self, sequence: MeshSequence, normals: bool, check: Check | None = None) -> None:
         self._sequence = sequence
-        self._surfaces = Surfaces(sequence) if normals else None
+        self._surfaces = Surfaces(sequence, check) if normals else None
 
     def frame(self, index: int) -> Still:
         """Frame ``index`` (from 0)."""
