@@ -60,6 +60,15 @@ def test_rigid_leaves_nothing_of_a_rigid_walk(tmp_path):
         np.testing.assert_allclose(glb.pose(0, frame / 24)[:3, :3], turn, atol=1e-6)
 
 
+def test_keys_take_the_shorter_way_number_by_number(tmp_path):
+    """Some programs blend the four numbers of a rotation one by one, not along the sphere."""
+    glb = read_glb(write_glb(walking(20), tmp_path / "a.glb", root_motion="rigid"))
+    animation = glb.json["animations"][0]
+    (turns,) = [c for c in animation["channels"] if c["target"]["path"] == "rotation"]
+    keys = glb.accessor(animation["samplers"][turns["sampler"]]["output"])
+    assert (keys[1:] * keys[:-1]).sum(axis=1).min() > 0.9
+
+
 def test_between_frames_a_turn_stays_round(tmp_path):
     """Halfway between two frames the whole body has its size, which straight lines of vertices would shrink."""
     sequence = walking()
