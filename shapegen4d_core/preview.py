@@ -6,6 +6,7 @@ looking together stays below a share of the time that has passed.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -47,7 +48,7 @@ class SequencePreview:
             raise InputError(f"share is {share:g}; accepted is above 0 and at most 1, of the time.")
         self._vae, self._share, self._device, self._clock = vae, share, device, clock
         self._decoder: FrameDecoder | None = None
-        self._columns = min(frame_count, _MOST_COLUMNS)
+        self._columns = min(math.ceil(math.sqrt(2 * frame_count)), frame_count, _MOST_COLUMNS)  # a sheet twice as wide
         rows = -(-frame_count // self._columns)
         ground = np.array(_BACKGROUND) * 255
         self._sheet = np.tile(ground.astype(np.uint8), (rows * SIDE, self._columns * SIDE, 1))

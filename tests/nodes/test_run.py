@@ -210,5 +210,5 @@ def test_sampling_shows_the_shapes_and_is_not_changed_by_it(run, chain):
     assert not utils.PREVIEWS
     watched = run("Sample4DLatents", **given).result[0]
     kind, picture, side = utils.PREVIEWS[-1]
-    assert kind == "JPEG" and picture.size == (4 * 128, 128) and side == 512
+    assert kind == "JPEG" and picture.size == (3 * 128, 2 * 128) and side == 384
     assert torch.equal(watched.latents, plain.latents)
