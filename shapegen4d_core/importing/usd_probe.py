@@ -23,6 +23,7 @@ def limit_memory(size: int) -> None:
 
 def read_everything(path: str) -> bool:
     """Whether the layer at ``path`` opens and all its values can be read, one at a time."""
+    importlib.import_module("pxr.Usd")  # older releases have the file formats in it
     sdf = importlib.import_module("pxr.Sdf")
     layer = sdf.Layer.FindOrOpen(path)
     if layer is None:
