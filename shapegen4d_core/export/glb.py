@@ -111,7 +111,7 @@ def _fill(
 def _place(document: Document, head: int, grid: Grid) -> None:
     """Let the node scale the whole numbers of the grid back to positions."""
     document.need("KHR_mesh_quantization", required=True)
-    document.node(head).update(translation=grid.origin.tolist(), scale=[grid.step] * 3)
+    document.node(head).update(translation=grid.centre.tolist(), scale=[grid.step] * 3)
 
 
 def _moved(

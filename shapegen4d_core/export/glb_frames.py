@@ -17,19 +17,23 @@ from .gltf_buffers import BufferSpool
 from .surfaces import Surfaces
 
 STEPS = 32767  # of the grid along the longest side of the box: so positions and their changes fit in int16
+_LOW, _HIGH = -16384, 16383
 _UNIT = 127  # the length of an 8-bit normal
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Whole numbers 0..32767 times ``step`` plus ``origin`` [3] are positions, wrong by at most half a step."""
+    """Whole numbers -16384..16383 times ``step`` plus ``centre`` [3] are positions, wrong by at most half a step.
 
-    origin: np.ndarray
+    The centre is that of the box, so that nodes hidden by a scale of 0 are a point inside of it.
+    """
+
+    centre: np.ndarray
     step: float
 
     def snap(self, points: np.ndarray) -> np.ndarray:
         """The nearest whole numbers int16 [V,3] of ``points`` [V,3]."""
-        return np.clip(np.round((points - self.origin) / self.step), 0, STEPS).astype(np.int16)
+        return np.clip(np.round((points - self.centre) / self.step), _LOW, _HIGH).astype(np.int16)
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ class Frames:
             if len(points):
                 points = self._points(frame)
                 low, high = np.minimum(low, points.min(axis=0)), np.maximum(high, points.max(axis=0))
-        return Grid(low, float((high - low).max()) / STEPS or 1.0)
+        return Grid((low + high) / 2, float((high - low).max()) / STEPS or 1.0)
 
 
 def base_attributes(spool: BufferSpool, shape: Shape) -> dict[str, int]:
@@ -119,7 +123,7 @@ def target_attributes(spool: BufferSpool, shape: Shape, base: Shape, frame: int)
 
 def _moves(positions: np.ndarray, base: np.ndarray, frame: int) -> np.ndarray:
     if positions.dtype == np.int16:
-        return positions - base  # both in 0..32767
+        return positions - base  # at most 32767
     with np.errstate(over="ignore"):
         moves = positions - base
     if not np.isfinite(moves).all():

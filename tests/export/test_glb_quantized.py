@@ -97,3 +97,10 @@ def test_the_switch_is_off_unless_asked_for(tmp_path):
     assert "extensionsUsed" not in read_glb(write_glb(waving(), tmp_path / "a.glb")).json
     plain = dataclasses.replace(waving(3), name="x")
     assert "scale" not in read_glb(write_glb(plain, tmp_path / "b.glb")).json["nodes"][0]
+
+
+def test_a_vertex_may_cross_the_whole_box(tmp_path):
+    low, high = np.float32([[-3, 0, 0], [5, 1, 0], [0, 1, 1]]), np.float32([[5, 0, 0], [-3, 1, 0], [0, 1, 1]])
+    sequence = MeshSequence((low, high, low), (np.int32([[0, 1, 2]]),) * 3, 8.0)
+    found = load_sequence(write_glb(sequence, tmp_path / "a.glb", quantize=True))
+    np.testing.assert_allclose(np.stack(found.vertices), np.stack(sequence.vertices), atol=0.51 * 8 / 32767)
