@@ -41,7 +41,7 @@ def fit_rig(
     settings = settings or RigSettings()
     began = time.perf_counter()
     _check_sequence(sequence, settings)
-    groups = coincident_vertices(sequence.vertices)
+    groups = coincident_vertices(sequence.vertices, check)
     _, first = np.unique(groups, return_index=True)
     low, high = sequence.bounds().astype(np.float64)
     centre, size = (low + high) / 2, float(np.linalg.norm(high - low)) or 1.0
@@ -52,7 +52,7 @@ def fit_rig(
     translations = motions[..., 3] * size + centre - rotations @ centre
     rest = (skin.rest * size + centre).astype(np.float32)
     parts = (rest[groups], joints[groups], weights[groups], rotations, translations)
-    report = _report(sequence, parts, settings, size, run.steps, began)
+    report = _report(sequence, parts, settings, size, (run.steps, began), check)
     return Rig(*parts, report)
 
 
@@ -151,12 +151,19 @@ def _ordered(skin: Skin, influences: int) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 def _report(
-    sequence: MeshSequence, parts: tuple, settings: RigSettings, size: float, steps: int, began: float
+    sequence: MeshSequence,
+    parts: tuple,
+    settings: RigSettings,
+    size: float,
+    work: tuple[int, float],
+    check: Check | None,
 ) -> RigReport:
     """The errors of the rig as it will be written, by its own evaluation."""
     rig = Rig(*parts, report=None)
     means, most, where = [], [], []
     for frame, vertices in enumerate(sequence.vertices):
+        if check is not None:
+            check()
         off = 100 * np.linalg.norm(rig.vertices(frame) - vertices.astype(np.float64), axis=1) / size
         means.append(float((off**2).mean()))
         most.append(float(off.max()))
@@ -172,7 +179,7 @@ def _report(
         worst_vertex=where[worst_frame],
         frame_rms=tuple(float(np.sqrt(mean)) for mean in means),
         frame_worst=tuple(most),
-        iterations=steps,
-        seconds=time.perf_counter() - began,
+        iterations=work[0],
+        seconds=time.perf_counter() - work[1],
         target=settings.error,
     )

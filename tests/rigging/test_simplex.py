@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import nnls
 
+from shapegen4d_core.rigging import influences
 from shapegen4d_core.rigging.influences import improved_weights, joint_errors, objective
 from shapegen4d_core.rigging.moments import homogeneous, motion_products
 from shapegen4d_core.rigging.simplex import simplex_weights
@@ -104,6 +105,18 @@ def test_few_joints_are_the_best_of_those_chosen(vertices, most):
         np.testing.assert_allclose(row[chosen], reference(matrix[:, chosen], wanted), atol=1e-5)
     squares, targets = normal(matrices, right)
     assert (objective(squares, targets, found) <= objective(squares, targets, before) + 1e-9).all()
+
+
+def test_of_many_joints_the_best_and_those_before_are_weighed(vertices, monkeypatch):
+    rest, motions, frames, products, pulled = vertices
+    before = np.eye(7)[np.arange(40) % 7]
+    everything = improved_weights(rest, before, products, pulled, 3)
+    monkeypatch.setattr(influences, "_CANDIDATES", 4)
+    found = improved_weights(rest, before, products, pulled, 3)
+    squares, targets = normal(placed(rest, motions), frames.transpose(1, 0, 2).reshape(40, -1))
+    at_start, at_best, now = (objective(squares, targets, rows) for rows in (before, everything, found))
+    assert (now <= at_start + 1e-9).all() and not np.array_equal(found, everything)
+    assert (at_start - now).sum() > 0.8 * (at_start - at_best).sum()
 
 
 def test_weights_that_were_better_stay(vertices):
