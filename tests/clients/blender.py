@@ -44,6 +44,7 @@ def _job(entry: Written, out: Path) -> dict:
         "fps": entry.sequence.fps,
         "seconds": entry.seconds,
         "size": [camera.width, camera.height] if camera else [1, 1],
+        "stills": [str(file) for file in entry.stills or ()],
         "out": str(out),
     }
 

@@ -3,7 +3,7 @@
     python blender_import.py jobs.json                               # an interpreter that imports bpy
     blender --background --python blender_import.py -- jobs.json     # an installed Blender
 
-``jobs.json`` lists {"path", "open", "fps", "seconds", "size", "out"}; each job leaves ``out``.json and ``out``.npz.
+``jobs.json`` lists {"path", "open", "fps", "seconds", "size", "stills", "out"}; each leaves its ``out``.json and .npz.
 Positions are turned back from Blender's z up to y up: (x, y, z) there is (x, z, -y) here.
 """
 
@@ -39,7 +39,7 @@ def rate() -> float:
 
 
 def opened(job: dict) -> None:
-    """Import the job's file into an empty scene."""
+    """Import the job's file into an empty scene; those of a folder wait until they are asked for."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     if job["open"] == "glb":
         set_rate(job["fps"], job["open"])  # or its keys would be at the frames of another rate
@@ -48,9 +48,7 @@ def opened(job: dict) -> None:
         bpy.ops.import_scene.gltf(filepath=str(path))
     elif job["open"] == "usd":
         bpy.ops.wm.usd_import(filepath=str(path))
-    elif job["open"] in ("obj", "ply"):
-        pass  # one file per frame, imported when it is asked for
-    else:
+    elif job["open"] in ("pc2", "mdd"):
         open_cache(path, job["open"])
 
 
@@ -73,7 +71,7 @@ def open_cache(path: Path, kind: str) -> None:
     modifier = base.modifiers.new("cache", "MESH_CACHE")
     modifier.cache_format, modifier.filepath = kind.upper(), str(path)
     modifier.forward_axis, modifier.up_axis = "POS_Y", "POS_Z"  # the modifier's "turn nothing"
-    modifier.interpolation, modifier.time_mode, modifier.play_mode = "LINEAR", "TIME", "SCENE"
+    modifier.time_mode = "TIME" if kind == "mdd" else "FRAME"  # an MDD has the seconds of its frames, a PC2 has none
     modifier.frame_start = 0
 
 
@@ -155,11 +153,10 @@ def play(job: dict) -> dict:
     opened(job)
     rate_found = rate()
     set_rate(job["fps"], job["open"])
-    stills = job.get("stills")
     arrays, cameras = {}, []
     for number, seconds in enumerate(job["seconds"]):
-        if stills:
-            open_still(Path(stills[number]))
+        if job["stills"]:
+            open_still(Path(job["stills"][number]))
         for key, value in shown(seconds).items():
             arrays[f"{key}_{number}"] = value
         cameras.append(camera_at(job["size"]))

@@ -28,7 +28,8 @@ def body(frame: float, frame_count: int, rings: int = 10, sectors: int = 14) -> 
     x, z = x * np.cos(turn) + z * np.sin(turn), z * np.cos(turn) - x * np.sin(turn)
     vertices = np.stack([x + 0.1, y + 0.15 * np.cos(phase), z], axis=-1).reshape(-1, 3).astype(np.float32)
     uv = np.stack([u, 1 - v], axis=-1).reshape(-1, 2).astype(np.float32)
-    return vertices, grid_faces(rings, sectors), uv
+    used, faces = np.unique(grid_faces(rings, sectors), return_inverse=True)  # one vertex of each pole has no face
+    return vertices[used], faces.reshape(-1, 3).astype(np.int32), uv[used]
 
 
 def grid_faces(rings: int, sectors: int) -> np.ndarray:
@@ -36,7 +37,7 @@ def grid_faces(rings: int, sectors: int) -> np.ndarray:
     index = np.arange((rings + 1) * (sectors + 1)).reshape(rings + 1, sectors + 1)
     a, b, c, d = (part.reshape(-1) for part in (index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]))
     upper, lower = np.stack([a, b, d], axis=1)[sectors:], np.stack([a, d, c], axis=1)[:-sectors]
-    return np.concatenate([upper, lower]).astype(np.int32)
+    return np.concatenate([upper, lower])
 
 
 def paint(height: int = 32, width: int = 64) -> np.ndarray:

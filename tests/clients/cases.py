@@ -13,6 +13,8 @@ import numpy as np
 from shapegen4d_core.camera import Camera
 from shapegen4d_core.export import write_glb
 from shapegen4d_core.export.glb_skin import write_skinned_glb
+from shapegen4d_core.export.mesh_folder import write_mesh_folder
+from shapegen4d_core.export.point_cache import write_point_cache
 from shapegen4d_core.export.usd import write_usd
 from shapegen4d_core.rigging import Rig, RigSettings, fit_rig
 from shapegen4d_core.sequence import MeshSequence
@@ -28,7 +30,8 @@ class Case:
     ``played`` are the frames that the keys of the animation show, the last one at its end; None for every frame once,
     the last one held. ``places`` are the times, in frames, at which it is looked at. ``linear``: positions move between
     keys. ``cameras``: one per frame. ``shaded``: with smooth normals.
-    ``label`` begins the name of an object in it. ``package``: what its writer needs.
+    ``label`` begins the name of an object in it. ``texture``: programs show the picture. ``package``: what its writer
+    needs.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Case:
     cameras: tuple[Camera, ...] | None = None
     shaded: bool = True
     label: str = NAME
+    texture: bool = True
     package: str | None = None
 
     @property
@@ -77,6 +81,14 @@ class Written:
         count = len(self.played) - 1
         places = self.case.places or tuple(key + 0.25 for key in (0, count // 2, count - 1))
         return [place / self.sequence.fps for place in places]
+
+    @property
+    def stills(self) -> list[Path] | None:
+        """Of a folder of meshes the file of each of the three times, in the order of their names; None of one file."""
+        if not self.path.is_dir():
+            return None
+        files = sorted(self.path.glob(f"*.{self.case.opens.split()[-1]}"))
+        return [files[self.frames_at(seconds)[0]] for seconds in self.seconds]
 
     def frames_at(self, seconds: float) -> tuple[int, int, float]:
         """The frame played at a time, the next one, and the share of the way between them."""
@@ -178,9 +190,45 @@ def usd_cases() -> list[Case]:
     ]
 
 
+def folder(kind: str) -> Callable[[MeshSequence, Path], Path]:
+    """A writer of a folder of this kind, as a case holds it."""
+    return lambda sequence, place: write_mesh_folder(sequence, place / "meshes", kind=kind)
+
+
+def folder_cases() -> list[Case]:
+    """One mesh per file.
+
+    Blender's PLY importer knows texture coordinates but no pictures, and refuses files without vertices.
+    """
+    only = {"programs": ("Blender", "trimesh"), "label": "frame_"}
+    obj, ply = {"opens": "folder of obj", **only}, {"opens": "folder of ply", **only}
+    return [
+        Case("folder of OBJ", moving, folder("obj"), **obj),
+        Case("folder of OBJ, topology changes", lambda: remeshed(empty=(6,)), folder("obj"), **obj),
+        Case("folder of PLY", moving, folder("ply"), texture=False, **ply),
+        Case("folder of PLY, topology changes", lambda: remeshed(empty=(5,)), folder("ply"), **ply),
+        Case("folder of GLB", moving, folder("glb"), opens="folder of glb", **only),
+    ]
+
+
+def cache_of(file: str) -> Callable[[MeshSequence, Path], Path]:
+    """A writer of a point cache and its base mesh, as a case holds it."""
+    return lambda sequence, place: write_point_cache(sequence, place / file)
+
+
+def cache_cases() -> list[Case]:
+    """Point caches, which move the base mesh beside them."""
+    kind = {"linear": True, "programs": ("Blender",), "label": "a"}
+    return [
+        Case("PC2 and base OBJ", moving, cache_of("a.pc2"), opens="pc2", **kind),
+        Case("MDD and base OBJ", moving, cache_of("a.mdd"), opens="mdd", **kind),
+        Case("PC2, 12.5 fps", lambda: moving(fps=12.5), cache_of("a.pc2"), opens="pc2", **kind),
+    ]
+
+
 def cases() -> list[Case]:
     """Every row of the table."""
-    return [*glb_cases(), *skin_cases(), *usd_cases()]
+    return [*glb_cases(), *skin_cases(), *usd_cases(), *folder_cases(), *cache_cases()]
 
 
 def write_all(folder: Path, wanted: list[Case]) -> list[Written]:

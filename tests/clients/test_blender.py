@@ -65,6 +65,7 @@ def test_names_texture_and_coordinates(shown, name):
     assert any(found.startswith(entry.case.label) for found in seen.facts["names"])
     if entry.sequence.uv is not None:
         assert largest_uv_error(entry, seen) < 2e-5
+    if entry.sequence.texture is not None and entry.case.texture:
         np.testing.assert_array_equal(seen.texture[..., :3], entry.sequence.texture)
 
 
