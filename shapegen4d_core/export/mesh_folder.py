@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ..progress import Check, Progress, tick
 from ..sequence import MeshSequence
 from ..setting_checks import check_choice
 from ..storage import atomic_folder
-from .glb_still import write_glb_still
+from .glb_still import GlbStills
 from .obj_file import write_material, write_obj, write_picture, writes_opaque
 from .ply_file import write_ply
 from .still import Stills
@@ -40,8 +41,8 @@ def write_mesh_folder(
 ) -> Path:
     """Write ``sequence`` as the folder ``path`` with one file of ``kind`` ("obj", "ply" or "glb") per frame.
 
-    Positions come back exactly, float32 for float32. ``normals`` adds smooth ones, with the seams of the texture sewn
-    (a GLB always has them); ``unlit`` shows the texture without further light (not in PLY). ``extras`` (JSON-able) go
+    Positions come back exactly, float32 for float32. ``normals`` adds smooth ones, with the seams of the texture sewn;
+    ``unlit`` shows the texture without further light (not in PLY). ``extras`` (JSON-able) go
     into the manifest beside our own entry "shapegen4d". Memory holds one frame at a time; the folder appears whole or
     not at all, and replaces only an empty one or an earlier sequence. Raises InputError for an unknown kind, a folder
     that holds other things, unlit where nothing can show it, and extras that are not JSON.
@@ -52,20 +53,34 @@ def write_mesh_folder(
     text = manifest_text(manifest, extras)
     _warn_of_losses(sequence, kind)
     with atomic_folder(path) as folder:
-        _write_appearance(folder, sequence, manifest, unlit)
-        stills = None if kind == "glb" else Stills(sequence, normals, check)
+        _write_appearance(folder, sequence, manifest, unlit, check)
+        write = _writer(folder, sequence, manifest, kind, normals, unlit, check)
         for frame, name in enumerate(manifest.files):
-            if stills is None:
-                write_glb_still(folder / name, sequence, frame, unlit, check)
-            elif kind == "obj":
-                library = LIBRARY if LIBRARY in manifest.others else None
-                write_obj(folder / name, stills.frame(frame), Path(name).stem, library, check)
-            else:
-                picture = PICTURE if PICTURE in manifest.others else None
-                write_ply(folder / name, stills.frame(frame), picture, check)
+            write(folder / name, frame)
             tick(progress, check, frame + 1, sequence.frame_count)
         (folder / MANIFEST).write_text(text, encoding="ascii", newline="\n")
     return path
+
+
+def _writer(
+    folder: Path,
+    sequence: MeshSequence,
+    manifest: Manifest,
+    kind: str,
+    normals: bool,
+    unlit: bool,
+    check: Check | None,
+) -> Callable[[Path, int], None]:
+    """What writes a frame (from 0) to a path."""
+    if kind == "glb":
+        glbs = GlbStills(sequence, folder, normals, unlit, check)
+        return lambda path, frame: glbs.write(path, frame, check)
+    stills = Stills(sequence, normals, check)
+    if kind == "obj":
+        library = LIBRARY if LIBRARY in manifest.others else None
+        return lambda path, frame: write_obj(path, stills.frame(frame), path.stem, library, check)
+    picture = PICTURE if PICTURE in manifest.others else None
+    return lambda path, frame: write_ply(path, stills.frame(frame), picture, check)
 
 
 def frame_names(frame_count: int, suffix: str) -> tuple[str, ...]:
@@ -88,9 +103,11 @@ def _manifest(sequence: MeshSequence, kind: str) -> Manifest:
     )
 
 
-def _write_appearance(folder: Path, sequence: MeshSequence, manifest: Manifest, unlit: bool) -> None:
+def _write_appearance(
+    folder: Path, sequence: MeshSequence, manifest: Manifest, unlit: bool, check: Check | None
+) -> None:
     if PICTURE in manifest.others:
-        write_picture(folder / PICTURE, sequence.texture)
+        write_picture(folder / PICTURE, sequence.texture, check)
     if LIBRARY in manifest.others:
         write_material(folder / LIBRARY, PICTURE, unlit)
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import Image
 
 from .. import __version__
 from ..progress import Check
+from .gltf_picture import encoded_picture
 from .still import Still, blocks
 
 MATERIAL = "textured"
@@ -50,9 +50,9 @@ def write_material(path: Path, picture: str, unlit: bool) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def write_picture(path: Path, texture: np.ndarray) -> None:
-    """Write a texture [H,W,3|4] uint8 to ``path`` as PNG, without loss."""
-    Image.fromarray(np.ascontiguousarray(texture)).save(path, format="PNG")
+def write_picture(path: Path, texture: np.ndarray, check: Check | None = None) -> None:
+    """Write a texture [H,W,3|4] uint8 to ``path`` as PNG, without loss. ``check`` may raise to cancel."""
+    path.write_bytes(encoded_picture(texture, "png", check))
 
 
 def writes_opaque(texture: np.ndarray | None, stacklevel: int) -> None:

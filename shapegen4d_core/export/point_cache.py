@@ -72,7 +72,7 @@ def _write_base(files: dict[str, Path], sequence: MeshSequence, stem: str, unlit
     library = None
     if sequence.texture is not None:
         library = f"{stem}.mtl"
-        write_picture(files[f"{stem}.png"], sequence.texture)
+        write_picture(files[f"{stem}.png"], sequence.texture, check)
         write_material(files[library], f"{stem}.png", unlit)
     write_obj(files[f"{stem}.obj"], base, stem, library, check)
 

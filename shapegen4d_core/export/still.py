@@ -28,14 +28,18 @@ class Stills:
     """The frames of one sequence as stills, made one at a time; ``normals`` adds smooth ones, or the sequence's own."""
 
     def __init__(self, sequence: MeshSequence, normals: bool, check: Check | None = None) -> None:
-        self._sequence = sequence
-        self._surfaces = Surfaces(sequence, check) if normals else None
+        self._sequence, self._normals = sequence, normals
+        self._surfaces = Surfaces(sequence, check)
 
     def frame(self, index: int) -> Still:
         """Frame ``index`` (from 0)."""
         sequence = self._sequence
-        normals = None if self._surfaces is None else self._surfaces.normals(index)
+        normals = self._surfaces.normals(index) if self._normals else None
         return Still(sequence.vertices[index], sequence.faces[index], sequence.uv, normals)
+
+    def closed(self, index: int) -> bool:
+        """Whether the faces of frame ``index`` enclose a volume, so that no back face can be seen."""
+        return self._surfaces.closed(index)
 
 
 def blocks(rows: np.ndarray, check: Check | None) -> Iterator[np.ndarray]:

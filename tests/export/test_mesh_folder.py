@@ -16,7 +16,9 @@ from shapegen4d_core.errors import Cancelled, InputError
 from shapegen4d_core.export.mesh_folder import frame_names, write_mesh_folder
 from shapegen4d_core.manifest import MANIFEST
 from shapegen4d_core.sequence import MeshSequence
+from tests.export.glb_reader import read_glb
 from tests.export.shapes import EMPTY, changing, sphere, waving
+from tests.export.test_glb_validator import validate
 
 KINDS = ["obj", "ply", "glb"]
 
@@ -72,6 +74,22 @@ def test_trimesh_sees_coordinates_and_texture(tmp_path, kind):
     np.testing.assert_array_equal(np.asarray(picture), sequence.texture)
 
 
+def test_nothing_moves_in_a_glb_and_open_ones_show_both_sides(tmp_path):
+    flat = MeshSequence((np.float32([[0, 0, 0], [1, 0, 0], [0, 1, 0]]),), (np.int32([[0, 1, 2]]),), 8.0)
+    for name, sequence, open_ in (("closed", textured(), False), ("open", flat, True)):
+        glb = read_glb(write_mesh_folder(sequence, tmp_path / name, kind="glb") / "frame_0001.glb")
+        assert "animations" not in glb.json and len(glb.json["nodes"]) == 1
+        assert [material["doubleSided"] for material in glb.json["materials"]] == [open_]
+
+
+def test_the_validator_finds_nothing_in_single_glbs(tmp_path):
+    transparent = write_mesh_folder(textured(1, 4), tmp_path / "a", kind="glb", unlit=True)
+    empty = write_mesh_folder(changing(3, empty=(1,)), tmp_path / "b", kind="glb", normals=False)
+    for report in validate([*sorted(transparent.glob("*.glb")), *sorted(empty.glob("*.glb"))]):
+        found = {message["code"] for message in report["issues"]["messages"]}
+        assert found <= {"NODE_EMPTY", "IMAGE_NPOT_DIMENSIONS"}, report
+
+
 def test_texture_and_material_are_stored_once(tmp_path):
     sequence = textured(3)
     path = write_mesh_folder(sequence, tmp_path / "a")
@@ -89,12 +107,13 @@ def test_every_obj_and_ply_is_ascii_where_it_is_text(tmp_path):
     assert head.partition(b"end_header")[0].isascii()
 
 
-@pytest.mark.parametrize("kind", ["obj", "ply"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_normals_can_be_left_out(tmp_path, kind):
     with_them = write_mesh_folder(waving(1), tmp_path / "a", kind=kind) / f"frame_0001.{kind}"
     without = write_mesh_folder(waving(1), tmp_path / "b", kind=kind, normals=False) / f"frame_0001.{kind}"
     assert without.stat().st_size < with_them.stat().st_size
-    assert b"vn " not in without.read_bytes() and b"nx" not in without.read_bytes()
+    said = {"obj": b"vn ", "ply": b"property float nx", "glb": b"NORMAL"}[kind]
+    assert said in with_them.read_bytes() and said not in without.read_bytes()
 
 
 def test_unlit_materials(tmp_path):
@@ -185,8 +204,8 @@ def test_cancel_inside_one_large_frame(tmp_path, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_memory_does_not_grow_with_the_frames(tmp_path, kind):
-    """300 frames (100 GLBs) need no more than 30 do, but for their names: 2 kB of vertices per frame would be seen."""
-    many = 100 if kind == "glb" else 300
+    """300 frames (60 GLBs) need no more than 30 do, but for their names: 2 kB of vertices per frame would be seen."""
+    many = 60 if kind == "glb" else 300
     vertices, faces = sphere(2)
     peaks = []
     for frame_count in (many, 30, many):  # the first only fills what the interpreter keeps
