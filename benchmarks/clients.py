@@ -1,8 +1,9 @@
 """What programs that others wrote show of our files: the table of the README, printed as Markdown.
 
-Every case of tests/clients is written, opened in Blender and in three.js, and compared at three times of the animation.
-A program that is absent is named with what to install. "error" is the largest distance of any corner along one axis
-over the longest side of the box; "length" is what the program makes of the clip.
+Every case of tests/clients is written, opened in Blender, three.js (in headless Chromium) and trimesh, and compared at
+three times of the animation. An error is the largest distance of any corner of a triangle, along one axis, over the
+longest side of the box; of a skin it is that to the rig's own shapes. "length" is what the program makes of the clip:
+keys or frames in Blender, seconds in three.js. A program that is absent is named with what to install.
 
 BLENDER_PYTHON=... THREE_MODULES=... python benchmarks/clients.py
 """
@@ -21,33 +22,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.clients.blender import ABSENT, ask_blender, blender_command  # noqa: E402
 from tests.clients.cases import Written, cases, write_all  # noqa: E402
 from tests.clients.seen import Seen, largest_error  # noqa: E402
+from tests.clients.statics import ask_trimesh  # noqa: E402
 from tests.clients.three import CHROMIUM_ABSENT, THREE_ABSENT, ask_three, chromium, three_folder  # noqa: E402
 
-COLUMNS = ("file", "program", "largest error", "frames", "fps", "length", "texture")
 Ask = Callable[[list[Written], Path], list[Seen]]
-
-
-def row(entry: Written, seen: Seen) -> list[str]:
-    """One line of the table."""
-    facts, count = seen.facts, entry.sequence.frame_count
-    if "error" in facts:
-        return [entry.case.name, "", "not opened: " + facts["error"].strip().splitlines()[-1], "", "", "", ""]
-    error, texture = f"{largest_error(entry, seen):.1e}", "-"
-    if entry.sequence.texture is not None and seen.texture is not None:
-        same = (seen.texture[..., :3] == entry.sequence.texture[..., :3]).all()
-        texture = "same pixels" if same else "differs"
-    return [entry.case.name, facts["program"], error, str(count), *timing(entry, facts), texture]
-
-
-def timing(entry: Written, facts: dict) -> tuple[str, str]:
-    """Frame rate and length as the program has them."""
-    if "durations" in facts:
-        return "-", f"{max(facts['durations'], default=0):.4g} s"
-    if entry.case.opens == "glb":
-        low, high = facts["action_range"]
-        return "-", f"{(high - low) / facts['fps']:.4g} s"
-    read = facts["rate_found"] == entry.sequence.fps
-    return f"{facts['fps']:g}" if read else "by hand", "frames {} to {}".format(*facts["scene_range"])
 
 
 def programs() -> dict[str, Ask | str]:
@@ -56,25 +34,71 @@ def programs() -> dict[str, Ask | str]:
     three: Ask | str = CHROMIUM_ABSENT if folder else THREE_ABSENT
     if folder and browser:
         three = partial(ask_three, folder, browser)
-    return {"Blender": partial(ask_blender, command) if command else ABSENT, "three.js": three}
+    return {"Blender": partial(ask_blender, command) if command else ABSENT, "three.js": three, "trimesh": ask_trimesh}
+
+
+def error_of(entry: Written, seen: Seen | None) -> str:
+    """The cell of one program: its largest error, or why there is none."""
+    if seen is None:
+        return ""
+    if "error" in seen.facts:
+        return "not opened: " + seen.facts["error"].strip().splitlines()[-1]
+    return f"{largest_error(entry, seen):.0e}"
+
+
+def length_of(entry: Written, seen: Seen | None) -> str:
+    """Length of the clip as one program has it."""
+    facts = {} if seen is None else seen.facts
+    if "durations" in facts:
+        return f"{max(facts['durations'], default=0):.4g} s"
+    if entry.case.opens == "glb" and facts.get("action_range"):
+        return "keys {:g} to {:g} at {:g} fps".format(*facts["action_range"], facts["fps"])
+    if entry.case.opens == "usd" and "scene_range" in facts:
+        return "frames {} to {}".format(*facts["scene_range"])
+    return ""
+
+
+def texture_of(entry: Written, found: dict[str, Seen]) -> str:
+    """Which programs show the texture, and whether it has the same pixels."""
+    wanted = entry.sequence.texture
+    if wanted is None or not found:
+        return ""
+    shown = {name: seen.texture for name, seen in found.items() if seen.texture is not None}
+    differing = [name for name, texture in shown.items() if (texture[..., :3] != wanted[..., :3]).any()]
+    return ("same pixels" if shown else "not read") if not differing else f"differs in {', '.join(differing)}"
+
+
+def ask_all(written: list[Written], folder: Path) -> tuple[dict[str, str], list[dict[str, Seen]]]:
+    """A heading per program (its version, or what to install) and what each shows of every file."""
+    headings, found = {}, [{} for _ in written]
+    for program, ask in programs().items():
+        mine = [number for number, entry in enumerate(written) if program in entry.case.programs]
+        headings[program] = ask if isinstance(ask, str) else program
+        if not mine or isinstance(ask, str):
+            continue
+        for number, seen in zip(mine, ask([written[number] for number in mine], folder)):
+            found[number][program] = seen
+            headings[program] = seen.facts.get("program", headings[program])
+    return headings, found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--only", default="", help="only the rows whose name has these letters in it")
     only = parser.parse_args().only.lower()
-
-    print("| " + " | ".join(COLUMNS) + " |")
-    print("|" + "---|" * len(COLUMNS))
-    for program, ask in programs().items():
-        if isinstance(ask, str):
-            print(f"| (not run) | {program} | {ask} |" + " |" * (len(COLUMNS) - 3))
-            continue
-        wanted = [case for case in cases() if program in case.programs and only in case.name.lower()]
-        with tempfile.TemporaryDirectory() as folder:
-            written = write_all(Path(folder), wanted)
-            for entry, seen in zip(written, ask(written, Path(folder))):
-                print("| " + " | ".join(row(entry, seen)) + " |")
+    wanted = [case for case in cases() if only in case.name.lower()]
+    for case in wanted:
+        if case.missing:
+            print(f"{case.name} is left out: {case.missing}", file=sys.stderr)
+    with tempfile.TemporaryDirectory() as folder:
+        written = write_all(Path(folder), wanted)
+        headings, found = ask_all(written, Path(folder))
+    columns = ["file", *headings.values(), "length in Blender", "in three.js", "texture"]
+    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
+    for entry, shown in zip(written, found):
+        errors = [error_of(entry, shown.get(program)) for program in headings]
+        lengths = [length_of(entry, shown.get(program)) for program in ("Blender", "three.js")]
+        print(f"| {' | '.join([entry.case.name, *errors, *lengths, texture_of(entry, shown)])} |")
 
 
 if __name__ == "__main__":
