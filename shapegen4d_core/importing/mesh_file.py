@@ -45,7 +45,7 @@ def read_still(path: Path, check: Check | None = None) -> StillMesh:
     try:
         if suffix == ".obj":
             return read_obj(path, check)
-        return read_ply(path) if suffix == ".ply" else _trimesh(path)
+        return read_ply(path, check) if suffix == ".ply" else _trimesh(path)
     except InputError as error:
         raise InputError(f"Cannot import {path}: {str(error).rstrip('.')}.") from error
 

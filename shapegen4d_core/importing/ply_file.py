@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from ..progress import Check
 from .ply_header import parse_header
 from .ply_rows import Columns, Lists, read_elements
 from .still import StillMesh, beside, checked_faces, checked_rows, fans, file_bytes
@@ -19,11 +20,11 @@ from .still import StillMesh, beside, checked_faces, checked_rows, fans, file_by
 _COORDINATES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"))
 
 
-def read_ply(path: Path) -> StillMesh:
-    """The mesh at ``path`` with the picture it names; raises InputError (without the path)."""
+def read_ply(path: Path, check: Check | None = None) -> StillMesh:
+    """The mesh at ``path`` with the picture it names; raises InputError (without the path). ``check`` may cancel."""
     content = file_bytes(path)
     header = parse_header(content)
-    elements = read_elements(content, header)
+    elements = read_elements(content, header, check)
     vertex = elements.get("vertex", {})
     vertices = _rows(vertex, "x", "y", "z")
     if vertices is None:

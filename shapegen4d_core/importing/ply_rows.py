@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
+from ..progress import Check
 from .ply_header import Element, Header
 
 _CODES = {"i1": "b", "u1": "B", "i2": "h", "u2": "H", "i4": "i", "u4": "I", "f4": "f", "f8": "d"}
@@ -28,13 +29,16 @@ class Lists:
 Columns = dict[str, "np.ndarray | Lists"]
 
 
-def read_elements(content: bytes, header: Header) -> dict[str, Columns]:
-    """The columns of every element, by the names of element and property; raises InputError when rows are missing."""
+def read_elements(content: bytes, header: Header, check: Check | None = None) -> dict[str, Columns]:
+    """The columns of every element, by the names of element and property; raises InputError when rows are missing.
+
+    ``check`` is called now and then where rows are read one by one, and may raise to cancel.
+    """
     read = _binary if header.order else _text
-    return dict(read(content, header))
+    return dict(read(content, header, check))
 
 
-def _binary(content: bytes, header: Header) -> Iterator[tuple[str, Columns]]:
+def _binary(content: bytes, header: Header, check: Check | None) -> Iterator[tuple[str, Columns]]:
     place = header.size
     for element in header.elements:
         rows = _equal_rows(content, place, element, header.order)
@@ -42,7 +46,7 @@ def _binary(content: bytes, header: Header) -> Iterator[tuple[str, Columns]]:
             yield element.name, _columns(rows, element)
             place += rows.nbytes
         else:
-            columns, place = _rows_one_by_one(content, place, element, header.order)
+            columns, place = _rows_one_by_one(content, place, element, header.order, check)
             yield element.name, columns
 
 
@@ -85,11 +89,13 @@ def _columns(rows: np.ndarray, element: Element) -> Columns:
     }
 
 
-def _rows_one_by_one(content: bytes, place: int, element: Element, order: str) -> tuple[Columns, int]:
+def _rows_one_by_one(
+    content: bytes, place: int, element: Element, order: str, check: Check | None
+) -> tuple[Columns, int]:
     values: dict[str, list] = {item.name: [] for item in element.properties}
     lengths: dict[str, list[int]] = {item.name: [] for item in element.properties}
     try:
-        for _ in range(element.count):
+        for _ in _counted(element, check):
             for item in element.properties:
                 count = 1
                 if item.length is not None:
@@ -103,12 +109,12 @@ def _rows_one_by_one(content: bytes, place: int, element: Element, order: str) -
     return _gathered(element, values, lengths), place
 
 
-def _text(content: bytes, header: Header) -> Iterator[tuple[str, Columns]]:
+def _text(content: bytes, header: Header, check: Check | None) -> Iterator[tuple[str, Columns]]:
     lines = iter(line for line in content[header.size :].splitlines() if line.strip())
     for element in header.elements:
         values: dict[str, list] = {item.name: [] for item in element.properties}
         lengths: dict[str, list[int]] = {item.name: [] for item in element.properties}
-        for _ in range(element.count):
+        for _ in _counted(element, check):
             words = iter(next(lines, b"").split())
             try:
                 for item in element.properties:
@@ -122,6 +128,14 @@ def _text(content: bytes, header: Header) -> Iterator[tuple[str, Columns]]:
             except (StopIteration, ValueError) as error:
                 raise InputError(f"its {element.name} rows are too few or not numbers") from error
         yield element.name, _gathered(element, values, lengths)
+
+
+def _counted(element: Element, check: Check | None) -> Iterator[int]:
+    """The numbers of the rows, with a look at whether to cancel every 65536 of them."""
+    for row in range(element.count):
+        if check is not None and row % (1 << 16) == 0:
+            check()
+        yield row
 
 
 def _length(count: int, content: bytes, element: Element) -> int:

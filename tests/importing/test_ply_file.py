@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from shapegen4d_core.errors import InputError
+from shapegen4d_core.errors import Cancelled, InputError
 from shapegen4d_core.importing.mesh_file import read_mesh_file, read_still
 from tests.export.shapes import sphere
 
@@ -167,3 +167,17 @@ def test_changed_and_cut_files_never_crash(tmp_path, place, value, cut):
     except InputError:
         return
     assert len(still.faces) == 0 or 0 <= still.faces.min() <= still.faces.max() < len(still.vertices)
+
+
+@pytest.mark.parametrize("kind", [LITTLE, "ascii"])
+def test_cancel_inside_one_large_file(tmp_path, kind):
+    rows = b"3 0 1 2\n4 0 1 2 3" if kind == "ascii" else struct.pack("<B3iB4i", 3, 0, 1, 2, 4, 0, 1, 2, 3)
+    points = b"0 0 0\n" * 4 if kind == "ascii" else SOLID
+    (tmp_path / "a.ply").write_bytes(header(kind, vertex(), face(2)) + points + rows)
+
+    def check() -> None:
+        raise Cancelled
+
+    assert len(read_still(tmp_path / "a.ply").faces) == 3
+    with pytest.raises(Cancelled):
+        read_still(tmp_path / "a.ply", check)
