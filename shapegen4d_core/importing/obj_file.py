@@ -18,7 +18,7 @@ from .still import StillMesh, checked_faces, fans, file_bytes
 
 
 def read_obj(path: Path, check: Check | None = None) -> StillMesh:
-    """The mesh at ``path`` with the picture of its material; raises InputError without the path. ``check`` may cancel."""
+    """The mesh at ``path`` with its material's picture; raises InputError (without the path). ``check`` may cancel."""
     text = parse_obj(file_bytes(path), check)
     _check_numbers(text)
     triangles = fans(text.corner_counts) if len(text.corner_counts) else np.zeros((0, 3), np.int64)
