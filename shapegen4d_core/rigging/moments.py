@@ -14,6 +14,7 @@ import numpy as np
 from ..progress import Check
 
 FRAME_BLOCK = 16  # frames unpacked to float64 at a time
+VERTEX_BLOCK = 4096
 
 
 class Frames:
@@ -77,4 +78,10 @@ def joint_sums(
     for start, block in frames.blocks(check):
         found = (weighted.T @ block).reshape(4 * joint_count, -1, 3)
         targets[start : start + found.shape[1]] = found.transpose(1, 0, 2)
-    return weighted.T @ weighted, targets
+    squares = np.zeros((4 * joint_count, 4 * joint_count))
+    for start in range(0, len(rest), VERTEX_BLOCK):
+        if check is not None:
+            check()
+        rows = weighted[start : start + VERTEX_BLOCK]
+        squares += rows.T @ rows
+    return squares, targets
