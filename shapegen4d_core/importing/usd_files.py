@@ -93,8 +93,9 @@ def _probe(name: str, check: Check | None) -> None:
     size = os.path.getsize(_split(name)[0])
     command = [sys.executable, str(Path(__file__).with_name("usd_probe.py")), name, str(_PROBE_BYTES + size)]
     surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, env=surroundings) as process:
+    quiet, no_window = subprocess.DEVNULL, getattr(subprocess, "CREATE_NO_WINDOW", 0)
+    files = {"stdin": quiet, "stdout": quiet, "stderr": quiet}
+    with subprocess.Popen(command, env=surroundings, creationflags=no_window, **files) as process:
         try:
             end = time.monotonic() + _PROBE_SECONDS + size / _PROBE_RATE
             while process.poll() is None and time.monotonic() < end:
