@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -88,13 +90,25 @@ def test_every_round_says_its_true_error_and_never_rises(skin):
     frames, rest, _, motions = skin
     descent = Descent(frames, 2, fit_rest=True)
     now, before, errors = descent.begin(rest, motions), None, []
-    for _ in range(8):
+    for _ in range(12):
         now, before = descent.step(now, before), now
         errors.append(now.error)
         assert now.error == pytest.approx(error(frames, now.rest, now.weights, now.motions), rel=1e-6)
         assert (now.weights > 0).sum(axis=1).max() <= 2
     assert (np.diff(errors) <= 1e-12).all()
     assert descent.rms(now) == pytest.approx(np.sqrt(errors[-1] / (frames.frame_count * len(rest))))
+
+
+def test_looking_too_far_ahead_is_taken_back(skin):
+    frames, rest, _, motions = skin
+    descent = Descent(frames, 2, fit_rest=True)
+    now = descent.step(descent.begin(rest, motions))
+    wild = replace(now, motions=now.motions + np.random.default_rng(0).normal(size=motions.shape))
+    errors = [now.error]
+    for _ in range(3):
+        now = descent.step(now, wild)
+        errors.append(now.error)
+    assert (np.diff(errors) <= 1e-12).all() and errors[-1] < errors[0]
 
 
 def test_rotations_made_rigid_again():
