@@ -141,7 +141,10 @@ def _joint_counts(most: int) -> list[int]:
 
 
 def _ordered(skin: Skin, influences: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Joints [V,K], weights [V,K] and motions [T,J,3,4] of the joints that are used, those that carry most first."""
+    """Joints [V,K], weights [V,K] and motions [T,J,3,4] of the joints that are used, those that carry most first.
+
+    Entries without weight name joint 0, as glTF 2.0 (3.7.3.3) wants it.
+    """
     joints, weights = grained(skin.weights, influences)
     carried = np.bincount(joints.reshape(-1), weights.reshape(-1), skin.motions.shape[1])
     order = np.argsort(-carried, kind="stable")[: np.count_nonzero(carried)]

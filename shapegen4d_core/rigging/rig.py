@@ -82,13 +82,9 @@ class Rig:
 
 
 def grained(weights: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Joints [V,K] int32 and weights [V,K] float32 of dense weights [V,J]: the largest ``most``, exactly summing to 1.
-
-    Entries without weight name joint 0, as glTF 2.0 (3.7.3.3) wants it.
-    """
+    """Joints [V,K] int32 and weights [V,K] float32 of dense weights [V,J]: the largest ``most``, exactly summing to 1."""
     joints = np.argsort(-weights, axis=1, kind="stable")[:, :most].astype(np.int32)
     shares = np.take_along_axis(weights, joints, axis=1)
     whole = np.floor(shares / shares.sum(axis=1, keepdims=True) * _GRAIN).astype(np.int64)
     whole[:, 0] += _GRAIN - whole.sum(axis=1)
-    joints[whole == 0] = 0
     return joints, (whole / _GRAIN).astype(np.float32)
