@@ -82,7 +82,7 @@ class Rig:
 
 
 def grained(weights: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Joints [V,K] int32 and weights [V,K] float32 of dense weights [V,J]: the largest ``most``, exactly summing to 1."""
+    """The largest ``most`` of dense weights [V,J]: joints [V,K] int32, weights [V,K] float32 whose sum is exactly 1."""
     joints = np.argsort(-weights, axis=1, kind="stable")[:, :most].astype(np.int32)
     shares = np.take_along_axis(weights, joints, axis=1)
     whole = np.floor(shares / shares.sum(axis=1, keepdims=True) * _GRAIN).astype(np.int64)
