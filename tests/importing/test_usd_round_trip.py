@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 
@@ -71,6 +72,14 @@ def test_axes_are_turned_back_exactly_and_units_to_float_precision(tmp_path, unp
         same(read_usd(write_usd(sequence, tmp_path / "a.usda", up_axis="Z")), sequence)
         path = write_usd(sequence, tmp_path / "b.usda", up_axis="Z", metres_per_unit=0.01)
         same(read_usd(path), sequence, tolerance=3e-7)
+
+
+@pytest.mark.parametrize("stem", ["a@b#c%20[1]", "$X 'q' <UDIM>", "1.2.3", "-\u72d0"])
+def test_a_texture_is_found_beside_any_name(tmp_path, unprobed, stem):
+    if sys.platform == "win32" and set(stem) & set("<>"):
+        pytest.skip("Windows has no such names")
+    sequence = textured(waving(2), 3)
+    same(read_usd(write_usd(sequence, tmp_path / f"{stem}.usda")), sequence)
 
 
 def test_given_normals_come_back(tmp_path, unprobed):
