@@ -101,6 +101,7 @@ class Poses:
         self._seconds = seconds
         self._weights: dict[int, Track] = {}
         self._moves: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._columns: dict[tuple[int, str], int] = {}  # of the values in _moves, by node and path
         by_path: dict[str, list[tuple[int, np.ndarray]]] = {}
         for (node, path), track in animation.tracks.items():
             if path == "weights":
@@ -110,6 +111,7 @@ class Poses:
         for path, found in by_path.items():
             order = np.array([node for node, _ in found], np.int64)
             self._moves[path] = order, np.stack([values for _, values in found], axis=1)  # [T,C,width]
+            self._columns.update({(node, path): column for column, (node, _) in enumerate(found)})
 
     def world(self, frame: int) -> np.ndarray:
         """World matrices [N,4,4] of all nodes in one frame."""
@@ -118,6 +120,16 @@ class Poses:
             pose[path] = pose[path].copy()
             pose[path][order] = values[frame]
         return self._nodes.world(**pose)
+
+    def world_to(self, node: int, frame: int) -> dict[int, np.ndarray]:
+        """World matrices [4,4] of one node and those above it, by node, in one frame."""
+        chain = self._nodes.chain(node)
+        pose = {path: getattr(self._nodes, path)[chain] for path in ("translation", "rotation", "scale")}
+        for path, (_, values) in self._moves.items():
+            for place, member in enumerate(chain):
+                if (member, path) in self._columns:
+                    pose[path][place] = values[frame, self._columns[member, path]]
+        return self._nodes.world_along(chain, **pose)
 
     def weights(self, node: int, frame: int) -> np.ndarray | None:
         """Animated morph weights [M] of a node; None when they are not animated."""

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ..errors import InputError
-from .fields import entry_of, integer, part, text
+from .fields import entry_of, integer, items, part, text
 
 BYTES_LIMIT = 2**31  # of one file
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -37,10 +37,13 @@ class Gltf:
         self.path, self.json = path, document
         self._binary = binary
         self._buffers: dict[int, bytes] = {}
+        self._lists: dict[str, list[dict[str, Any]]] = {}  # checked once: long files have thousands of entries
 
     def entry(self, name: str, index: Any, where: str) -> dict[str, Any]:
         """Entry ``index`` of the top-level list ``name``; raises InputError when there is none."""
-        return entry_of(self.json, name, index, where)
+        if name not in self._lists:
+            self._lists[name] = items(self.json, name, "the file")
+        return entry_of(self._lists[name], name, index, where)
 
     def view(self, index: Any, where: str) -> tuple[memoryview, int]:
         """The bytes of a bufferView and its byteStride (0 when not given)."""

@@ -15,9 +15,8 @@ from ..errors import InputError
 _MISSING = object()
 
 
-def entry_of(document: dict[str, Any], name: str, index: Any, where: str) -> dict[str, Any]:
-    """Entry ``index`` of the top-level list ``name`` (such as "accessors") that ``where`` refers to."""
-    entries = items(document, name, "the file")
+def entry_of(entries: list[dict[str, Any]], name: str, index: Any, where: str) -> dict[str, Any]:
+    """Entry ``index`` of the list called ``name`` (such as "accessors") that ``where`` refers to."""
     if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < len(entries):
         raise InputError(f"{where} refers to {name}[{index!r}], but the file has {len(entries)} of them")
     return entries[index]

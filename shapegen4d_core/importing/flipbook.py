@@ -14,23 +14,25 @@ import numpy as np
 
 from .animation import Animation
 from .nodes import Nodes
-from .tracks import Track
+from .tracks import Track, reached
 
 
 @dataclass(frozen=True)
 class FlipBook:
-    """The nodes that take turns, and the ``times`` [K] of all keys of the file, increasing."""
+    """The ``nodes`` that take turns: ``nodes[owners[k]]`` is seen from ``changes[k]`` seconds on.
 
-    tracks: dict[int, Track]
+    ``owners`` [K], ``changes`` [K] and the ``times`` [L] of all keys of the file; both of these increase.
+    """
+
+    nodes: tuple[int, ...]
+    changes: np.ndarray
+    owners: np.ndarray
     times: np.ndarray
 
     def visible(self, seconds: np.ndarray) -> list[int]:
         """The node seen at each time [T]."""
-        nodes = list(self.tracks)
-        seen = np.zeros(len(seconds), np.int64)
-        for column, node in enumerate(nodes):
-            seen[self.tracks[node].at(seconds)[:, 0] == 1] = column
-        return [nodes[column] for column in seen]
+        places = np.searchsorted(self.changes, reached(seconds), side="right") - 1
+        return [self.nodes[owner] for owner in self.owners[places.clip(0)]]
 
     def key_rate(self) -> float | None:
         """Keys per second, by their median distance; None for a single frame."""
@@ -46,9 +48,23 @@ def read_flipbook(nodes: Nodes, animation: Animation) -> FlipBook | None:
     if not _pages_alone(nodes, set(scales)) or not _others_only_travel(animation, set(scales)):
         return None
     changes = _together(scales.values())
-    if not (sum(track.at(changes)[:, 0] for track in scales.values()) == 1).all():
+    owners = _owners(list(scales.values()), changes)
+    if owners is None:
         return None
-    return FlipBook(scales, _together(animation.tracks.values()))
+    return FlipBook(tuple(scales), changes, owners, _together(animation.tracks.values()))
+
+
+def _owners(tracks: list[Track], changes: np.ndarray) -> np.ndarray | None:
+    """Number of the track that is 1 from each of the ``changes`` [K] on; None unless it is one at any time."""
+    owners, counts = np.zeros(len(changes), np.int64), np.zeros(len(changes), np.int64)
+    for number, track in enumerate(tracks):
+        places = np.searchsorted(changes, track.times.astype(np.float64))
+        starts, ends = [0, *places[1:]], [*places[1:], len(changes)]  # the first value holds before its key, too
+        for value, start, end in zip(track.values[:, 0], starts, ends):
+            if value:
+                owners[start:end] = number
+                counts[start:end] += 1
+    return owners if (counts == 1).all() else None
 
 
 def _pages_alone(nodes: Nodes, pages: set[int]) -> bool:

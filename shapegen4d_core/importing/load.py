@@ -151,14 +151,16 @@ def _pages(
 ) -> Iterator[tuple[Scene | None, np.ndarray]]:
     """What each frame of a flip book shows, with its vertices [V,3]; no scene for an empty frame."""
     assert file.flipbook is not None
-    poses = Poses(file.nodes, file.animation, timing.seconds)
+    tracks = {key: track for key, track in file.animation.tracks.items() if key[1] != "scale"}
+    file.nodes.scale[list(file.flipbook.nodes)] = 1  # what is seen has its size: thousands of tracks less to sample
+    poses = Poses(file.nodes, Animation(file.animation.name, tracks), timing.seconds)
     scenes: dict[int, Scene] = {}
     for frame, node in enumerate(file.flipbook.visible(timing.seconds)):
         if "mesh" not in file.nodes.entries[node]:
             yield None, np.zeros((0, 3), np.float32)
         else:
             with np.errstate(all="ignore"):
-                world = poses.world(frame)
+                world = poses.world_to(node, frame)
                 if node not in scenes:
                     scenes[node] = file.meshes.scene([node], world)
                 yield scenes[node], scenes[node].vertices(poses, frame, world)

@@ -47,6 +47,24 @@ class Nodes:
             world[level] = world[self.parents[level]] @ world[level]
         return world
 
+    def chain(self, node: int) -> list[int]:
+        """The nodes from a root down to ``node``."""
+        chain = [node]
+        while self.parents[chain[-1]] >= 0:
+            chain.append(int(self.parents[chain[-1]]))
+        return chain[::-1]
+
+    def world_along(
+        self, chain: list[int], translation: np.ndarray, rotation: np.ndarray, scale: np.ndarray
+    ) -> dict[int, np.ndarray]:
+        """World matrices [4,4] by node of a ``chain`` of D nodes alone, in the pose given for these [D,3|4]."""
+        matrices, world = local_matrices(translation, rotation, scale), {}
+        above = np.eye(4)
+        for node, matrix in zip(chain, matrices):
+            held = self._matrices[np.count_nonzero(self.fixed[:node])] if self.fixed[node] else matrix
+            world[node] = above = above @ held
+        return world
+
     def _parents(self) -> np.ndarray:
         parents = np.full(len(self.entries), -1, np.int64)
         for index, node in enumerate(self.entries):

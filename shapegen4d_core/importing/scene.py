@@ -19,6 +19,7 @@ from .primitives import Surface, read_surface
 from .skinning import Influence, Skin
 
 VERTEX_LIMIT = 10_000_000
+World = np.ndarray | dict[int, np.ndarray]  # world matrices by node: of all [N,4,4], or of those that count
 
 
 @dataclass
@@ -31,15 +32,15 @@ class Piece:
     skin: Skin | None = None
     influence: Influence | None = None
 
-    def placed(self, world: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-        """World positions [V,3] float64 in one pose of all nodes [N,4,4]; ``weights`` [M] are the animated ones."""
+    def placed(self, world: World, weights: np.ndarray | None) -> np.ndarray:
+        """World positions [V,3] float64 in one pose of the nodes; ``weights`` [M] are the animated ones."""
         positions = self.surface.morphed(self.rest if weights is None else weights)
         if self.skin is not None and self.influence is not None:
             return self.influence.blend(positions, self.skin.matrices(world))
         matrix = world[self.node]
         return positions @ matrix[:3, :3].T + matrix[:3, 3]
 
-    def faces(self, world: np.ndarray) -> np.ndarray:
+    def faces(self, world: World) -> np.ndarray:
         """Faces [F,3], turned over when the pose mirrors the surface (glTF 2.0, section 3.7.4)."""
         matrices = world[self.node][None] if self.skin is None else self.skin.matrices(world)
         mirrored = np.median(np.linalg.det(matrices[:, :3, :3])) < 0
@@ -67,7 +68,7 @@ class Scene:
         """The node of the first skin's root joint; None without a skin."""
         return next((piece.skin.root for piece in self.pieces if piece.skin is not None), None)
 
-    def vertices(self, poses: Poses, frame: int, world: np.ndarray) -> np.ndarray:
+    def vertices(self, poses: Poses, frame: int, world: World) -> np.ndarray:
         """World positions [V,3] float32 of one frame; raises InputError when they leave the range of float32."""
         with np.errstate(all="ignore"):
             placed = [piece.placed(world, poses.weights(piece.node, frame)) for piece in self.pieces]
@@ -88,8 +89,8 @@ class Meshes:
         self._paints = Paints(gltf)
         self._painted: dict[int | None, Paint] = {}
 
-    def scene(self, shown: Iterable[int], world: np.ndarray) -> Scene:
-        """The pieces of the nodes ``shown``; ``world`` [N,4,4] is the pose that decides which faces are mirrored.
+    def scene(self, shown: Iterable[int], world: World) -> Scene:
+        """The pieces of the nodes ``shown``; ``world`` is the pose that decides which faces are mirrored.
 
         Raises InputError when there is no triangle or too much.
         """

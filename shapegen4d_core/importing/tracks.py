@@ -30,7 +30,7 @@ class Track:
     def at(self, seconds: np.ndarray) -> np.ndarray:
         """Values [T,C] float64 at times [T]."""
         times = self.times.astype(np.float64)
-        after = np.searchsorted(times, seconds + _SLACK * np.abs(seconds), side="right")
+        after = np.searchsorted(times, reached(seconds), side="right")
         before = np.clip(after - 1, 0, len(times) - 1)
         after = np.clip(after, 0, len(times) - 1)
         span = times[after] - times[before]
@@ -56,6 +56,11 @@ class Track:
             + (3 * square - 2 * cube) * end
             + (cube - square) * arriving
         )
+
+
+def reached(seconds: np.ndarray) -> np.ndarray:
+    """Times [T] with the slack by which a key just behind them counts as reached."""
+    return seconds + _SLACK * np.abs(seconds)
 
 
 def slerp(start: np.ndarray, end: np.ndarray, share: np.ndarray) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -90,10 +92,31 @@ def test_flip_books_with_key_times_of_their_own_are_read_too(tmp_path):
     assert found.frame_count == 5
 
 
-def test_weights_do_not_count_among_what_is_sampled_beforehand(segments, tmp_path, monkeypatch):
-    """10 frames of three scales and a translation are 120 numbers; the weights, most of a long file, come later."""
-    monkeypatch.setattr(animation, "_VALUES_LIMIT", 120)
+def test_only_travel_is_sampled_beforehand(segments, tmp_path, monkeypatch):
+    """10 frames of a translation are 30 numbers; weights and turns, most of a long file, are looked up one by one."""
+    monkeypatch.setattr(animation, "_VALUES_LIMIT", 30)
     assert load_animated(write_json(tmp_path / "b.glb", *segments)).frame_count == 10
-    monkeypatch.setattr(animation, "_VALUES_LIMIT", 119)
-    with pytest.raises(InputError, match="120 values"):
+    monkeypatch.setattr(animation, "_VALUES_LIMIT", 29)
+    with pytest.raises(InputError, match="30 values"):
         load_animated(tmp_path / "b.glb")
+
+
+def test_pages_below_other_nodes_stand_where_these_put_them(tmp_path):
+    """Two nodes above the pages, one with a matrix: positions are those of the whole graph."""
+    sequence = changing(4, 8.0, empty=(1,))
+    document, rest = read_json(write_glb(sequence, tmp_path / "a.glb", root_motion="translation"))
+    turned = [0, 1, 0, 0, -1, 0, 0, 0, 0, 0, 1, 0, 5, 6, 7, 1]  # x to y, y to -x, then a step
+    document["nodes"].append({"children": [0], "matrix": turned})
+    document["nodes"].append({"children": [len(document["nodes"]) - 1], "scale": [2, 2, 2]})
+    document["scenes"][0]["nodes"] = [len(document["nodes"]) - 1]
+    found = load_sequence(write_json(tmp_path / "b.glb", document, rest))
+    for ours, theirs in zip(found.vertices, sequence.vertices):
+        expected = 2 * (np.stack([-theirs[:, 1], theirs[:, 0], theirs[:, 2]], axis=1) + [5, 6, 7])
+        np.testing.assert_allclose(ours, expected, atol=1e-5)
+
+
+def test_thousands_of_pages_are_read_in_time(tmp_path):
+    path = write_glb(changing(1200, 24.0, empty=()), tmp_path / "a.glb")
+    begun = time.process_time()
+    assert load_sequence(path).frame_count == 1200
+    assert time.process_time() - begun < 10  # every page at the cost of all others would take a minute
