@@ -14,6 +14,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from tests.clients.seen import Seen, largest_error  # noqa: E402
 from tests.clients.statics import ask_trimesh  # noqa: E402
 from tests.clients.three import CHROMIUM_ABSENT, THREE_ABSENT, ask_three, chromium, three_folder  # noqa: E402
 
+STILL = (0.0, 0.0, 0.0)  # the times, in frames, at which a program without motion is asked
 Ask = Callable[[list[Written], Path], list[Seen]]
 
 
@@ -43,14 +45,14 @@ def error_of(entry: Written, seen: Seen | None) -> str:
         return ""
     if "error" in seen.facts:
         return "not opened: " + seen.facts["error"].strip().splitlines()[-1]
-    return f"{largest_error(entry, seen):.0e}"
+    return f"{largest_error(entry, seen):.0e}{' (frame 1)' if entry.case.places == STILL else ''}"
 
 
 def length_of(entry: Written, seen: Seen | None) -> str:
     """Length of the clip as one program has it."""
     facts = {} if seen is None else seen.facts
-    if "durations" in facts:
-        return f"{max(facts['durations'], default=0):.4g} s"
+    if facts.get("durations"):
+        return f"{max(facts['durations']):.4g} s"
     if entry.case.opens == "glb" and facts.get("action_range"):
         return "keys {:g} to {:g} at {:g} fps".format(*facts["action_range"], facts["fps"])
     if entry.case.opens == "usd" and "scene_range" in facts:
@@ -68,16 +70,23 @@ def texture_of(entry: Written, found: dict[str, Seen]) -> str:
     return ("same pixels" if shown else "not read") if not differing else f"differs in {', '.join(differing)}"
 
 
-def ask_all(written: list[Written], folder: Path) -> tuple[dict[str, str], list[dict[str, Seen]]]:
-    """A heading per program (its version, or what to install) and what each shows of every file."""
+def asked(entry: Written, program: str) -> Written | None:
+    """What a program is asked of a file: itself, the first frame alone, or nothing."""
+    if f"{program}, frame 1" in entry.case.programs:
+        return replace(entry, case=replace(entry.case, places=STILL))
+    return entry if program in entry.case.programs else None
+
+
+def ask_all(written: list[Written], folder: Path) -> tuple[dict[str, str], list[dict[str, tuple[Written, Seen]]]]:
+    """A heading per program (its version, or what to install) and what each was asked and shows of every file."""
     headings, found = {}, [{} for _ in written]
     for program, ask in programs().items():
-        mine = [number for number, entry in enumerate(written) if program in entry.case.programs]
+        mine = {number: wanted for number, entry in enumerate(written) if (wanted := asked(entry, program))}
         headings[program] = ask if isinstance(ask, str) else program
         if not mine or isinstance(ask, str):
             continue
-        for number, seen in zip(mine, ask([written[number] for number in mine], folder)):
-            found[number][program] = seen
+        for (number, entry), seen in zip(mine.items(), ask(list(mine.values()), folder)):
+            found[number][program] = entry, seen
             headings[program] = seen.facts.get("program", headings[program])
     return headings, found
 
@@ -96,9 +105,10 @@ def main() -> None:
     columns = ["file", *headings.values(), "length in Blender", "in three.js", "texture"]
     print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     for entry, shown in zip(written, found):
-        errors = [error_of(entry, shown.get(program)) for program in headings]
-        lengths = [length_of(entry, shown.get(program)) for program in ("Blender", "three.js")]
-        print(f"| {' | '.join([entry.case.name, *errors, *lengths, texture_of(entry, shown)])} |")
+        errors = [error_of(*shown.get(program, (entry, None))) for program in headings]
+        lengths = [length_of(*shown.get(program, (entry, None))) for program in ("Blender", "three.js")]
+        texture = texture_of(entry, {program: seen for program, (_, seen) in shown.items()})
+        print(f"| {' | '.join([entry.case.name, *errors, *lengths, texture])} |")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -176,7 +176,8 @@ def usd(file: str, **options) -> Callable[[MeshSequence, Path], Path]:
 def usd_cases() -> list[Case]:
     """Stages with time samples; names of prims are ASCII."""
     cameras = orbit(12)
-    kind = {"opens": "usd", "programs": ("Blender",), "label": "F_chsin__", "package": "pxr"}
+    programs = ("Blender", "three.js, frame 1")
+    kind = {"opens": "usd", "programs": programs, "label": "F_chsin__", "package": "pxr"}
     return [
         Case("USDC", moving, usd("a.usdc"), linear=True, **kind),
         Case("USDA", moving, usd("a.usda"), linear=True, **kind),
@@ -229,6 +230,11 @@ def cache_cases() -> list[Case]:
 def cases() -> list[Case]:
     """Every row of the table."""
     return [*glb_cases(), *skin_cases(), *usd_cases(), *folder_cases(), *cache_cases()]
+
+
+def first_frames(program: str) -> list[Case]:
+    """The cases of a program that shows the first frame only, to be looked at where that one is seen."""
+    return [replace(case, places=(0.0, 0.0, 0.0)) for case in cases() if program in case.programs]
 
 
 def write_all(folder: Path, wanted: list[Case]) -> list[Written]:

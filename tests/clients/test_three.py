@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from shapegen4d_core.rendering import Raster, opencv_camera, rasterise
-from tests.clients.cases import TOLERANCE, Written, cases, write_all
+from tests.clients.cases import TOLERANCE, Written, cases, first_frames, write_all
 from tests.clients.seen import largest_camera_error, largest_error, largest_uv_error
 from tests.clients.three import CHROMIUM_ABSENT, THREE_ABSENT, VIEW, ask_three, chromium, three_folder
 
 CASES = [case for case in cases() if "three.js" in case.programs]
 NAMES = [case.name for case in CASES]
+STAGES = first_frames("three.js, frame 1")
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def shown(tmp_path_factory):
     folder, browser, scratch = three_folder(), chromium(), tmp_path_factory.mktemp("three")
     if folder is None or browser is None:
         pytest.skip(CHROMIUM_ABSENT if folder else THREE_ABSENT)
-    written = write_all(scratch, CASES)
+    written = write_all(scratch, CASES + STAGES)
     seen = ask_three(folder, browser, written, scratch)
     return {entry.case.name: (entry, found) for entry, found in zip(written, seen)}
 
@@ -117,4 +118,18 @@ def test_names_texture_and_coordinates(shown, name):
     assert entry.sequence.name in seen.facts["names"]
     if entry.sequence.uv is not None:
         assert largest_uv_error(entry, seen) < 2e-5
+        np.testing.assert_array_equal(seen.texture[..., :3], entry.sequence.texture)
+
+
+@pytest.mark.parametrize("case", STAGES, ids=[case.name for case in STAGES])
+def test_the_first_frame_of_a_stage(shown, case):
+    """three.js has a reader of USD of its own, which knows no motion of points: whatever the time, frame 1."""
+    if case.missing:
+        pytest.skip(case.missing)
+    entry, seen = shown[case.name]
+    assert "error" not in seen.facts, seen.facts.get("error")
+    assert largest_error(entry, seen) < TOLERANCE
+    own, theirs = (drawn(entry, 0.0).face_id >= 0).numpy(), seen.screenshots[0][..., 3] > 0
+    assert (own ^ theirs).sum() <= 0.002 * own.sum()
+    if entry.sequence.texture is not None:
         np.testing.assert_array_equal(seen.texture[..., :3], entry.sequence.texture)

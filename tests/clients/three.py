@@ -1,4 +1,4 @@
-"""Finds three.js and Chromium, serves a page that plays GLBs, and collects what the page posts back."""
+"""Finds three.js and Chromium, serves a page that plays files, and collects what the page posts back."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ CHROMIUM_ABSENT = "Chromium not found; install it, or set CHROMIUM to the progra
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 SOFTWARE = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
 TYPES = {".html": "text/html", ".js": "text/javascript", ".glb": "model/gltf-binary", ".json": "application/json"}
+TYPES |= {suffix: "model/vnd.usd" for suffix in (".usda", ".usdc", ".usdz")}
 
 
 def three_folder() -> Path | None:
@@ -53,7 +54,7 @@ class _Server(ThreadingHTTPServer):
         self.answers: dict[int, dict[str, Any]] = {}
         self.done, self.failure = threading.Event(), ""
         jobs = [
-            {"url": f"/files/{number}.glb", "answer": f"/answers/{number}", "seconds": entry.seconds}
+            {"url": f"/files/{number}/{entry.path.name}", "answer": f"/answers/{number}", "seconds": entry.seconds}
             for number, entry in enumerate(written)
         ]
         view = {"eye": VIEW.eye().tolist(), "look_at": VIEW.look_at, "fov_degrees": VIEW.fov_degrees}
@@ -65,7 +66,9 @@ class _Server(ThreadingHTTPServer):
             return json.dumps(self.jobs).encode(), TYPES[".json"]
         kind, _, rest = path[1:].partition("/")
         if kind == "files":
-            return self.files[int(Path(rest).stem)].read_bytes(), TYPES[".glb"]
+            number, _, name = rest.partition("/")
+            file = self.files[int(number)].with_name(name)  # the file itself or a texture beside it
+            return (file.read_bytes(), TYPES.get(file.suffix, "image/png")) if file.is_file() else None
         if kind == "three":
             file = (self.folder / rest).resolve()
             if not file.is_relative_to(self.folder.resolve()) or not file.is_file():
@@ -104,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def ask_three(folder: Path, browser: str, written: list[Written], scratch: Path, timeout: float = 180) -> list[Seen]:
-    """Play every GLB in one headless browser and return what it shows. Raises AssertionError with its words."""
+    """Play every file in one headless browser and return what it shows. Raises AssertionError with its words."""
     server = _Server(folder, written)
     thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.05), daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-// Plays every GLB that /jobs names with three.js's own loader and mixer, as a page would, and posts what it shows:
+// Plays every file that /jobs names with three.js's own loader and mixer, as a page would, and posts what it shows:
 // vertex positions in world space at the times asked for, a screenshot and the normals of each, what the loader said.
 import * as THREE from "three";
 import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
@@ -45,7 +45,10 @@ function shown(scene) {
         uv.push(geometry.attributes.uv.getX(index), 1 - geometry.attributes.uv.getY(index));
       }
     }
-    for (const index of geometry.index.array) corners.push(first + index);
+    const count = geometry.index ? geometry.index.count : geometry.attributes.position.count;
+    for (let corner = 0; corner < count; corner++) {
+      corners.push(first + (geometry.index ? geometry.index.getX(corner) : corner));
+    }
   });
   return {
     positions: base64(new Float64Array(positions)),
@@ -80,9 +83,25 @@ function cameraOf(gltf) {
   return { eye: eye.toArray(), forward: forward.toArray(), fov_degrees: camera.fov };
 }
 
+// Whether a picture is still on its way, as those of a stage are when its scene is there.
+function waiting(scene) {
+  let found = false;
+  scene.traverse((thing) => (found = found || (thing.isMesh && thing.material.map && !thing.material.map.image)));
+  return found;
+}
+
+// A glTF, or a USD stage, of which three.js reads the first frame.
+async function opened(url) {
+  if (url.endsWith(".glb")) return new GLTFLoader().loadAsync(url);
+  const { USDLoader } = await import("three/addons/loaders/USDLoader.js");
+  const scene = await new USDLoader().loadAsync(url);
+  for (let tries = 0; tries < 500 && waiting(scene); tries++) await new Promise((ready) => setTimeout(ready, 10));
+  return { scene, animations: scene.animations, cameras: [] };
+}
+
 async function play(job, renderer, camera) {
   said.length = 0;
-  const gltf = await new GLTFLoader().loadAsync(job.url);
+  const gltf = await opened(job.url);
   const stage = new THREE.Scene();
   const lamp = new THREE.DirectionalLight(0xffffff, 2);
   lamp.position.copy(camera.position);
