@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from _tracking_clips import ANIMATED, procedural
 
 from shapegen4d_core.export.glb import write_glb
 from shapegen4d_core.export.glb_skin import write_skinned_glb
+from shapegen4d_core.export.surfaces import coincident_vertices
 from shapegen4d_core.importing import load_animated, to_sequence
 from shapegen4d_core.rigging import RigSettings, fit_rig
 from shapegen4d_core.sequence import MeshSequence
@@ -88,6 +90,17 @@ def crumpled(frames: int = 16, side: int = 60) -> MeshSequence:
     return MeshSequence(shapes, [faces] * frames, 24.0, "crumpling sheet (soft)")
 
 
+def clips(options: argparse.Namespace) -> Iterator[MeshSequence]:
+    """Skins, animals and soft motion, one after the other."""
+    yield animated("panda_walk", options.frames)
+    yield animated("panda_walk", 60)
+    yield blob(options.frames)
+    for family in options.families:
+        yield carried(family, options.frames, options.resolution)
+    yield animated("ripple", options.frames)
+    yield crumpled(options.frames)
+
+
 def row(meshes: MeshSequence, settings: RigSettings, label: str | None = None) -> str:
     """One line of a table."""
     start = time.process_time()
@@ -108,10 +121,12 @@ def reference(meshes: MeshSequence, joints: int) -> str:
     from py_dem_bones import DemBonesWrapper
 
     size = np.linalg.norm(np.ptp(meshes.bounds().astype(float), axis=0))
-    frames = np.stack(meshes.vertices).astype(float) / size
+    groups = coincident_vertices(meshes.vertices)  # it begins by the mesh's edges, which seams would cut
+    _, first = np.unique(groups, return_index=True)
+    frames = np.stack(meshes.vertices)[:, first].astype(float) / size
     solver = DemBonesWrapper()
     solver.num_iterations, solver.weight_smoothness, solver.max_influences = 100, 0.0, 4
-    solver.set_mesh_sequence(frames[0], frames, bone_count=joints, faces=meshes.faces[0].tolist())
+    solver.set_mesh_sequence(frames[0], frames, bone_count=joints, faces=groups[meshes.faces[0]].tolist())
     start = time.process_time()
     solver.compute()
     seconds, found = time.process_time() - start, solver.get_skinning_result()
@@ -136,9 +151,7 @@ def main() -> None:
     panda, settings = animated("panda_walk", options.frames), RigSettings(joints=options.joints)
     if "clips" in options.tables:
         print(HEAD)
-        clips = [panda, animated("panda_walk", 60), blob(options.frames)]
-        clips += [carried(family, options.frames, options.resolution) for family in options.families]
-        for clip in [*clips, animated("ripple", options.frames), crumpled(options.frames)]:
+        for clip in clips(options):
             print(row(clip, settings), flush=True)
             if options.reference:
                 print(reference(clip, options.joints), flush=True)
