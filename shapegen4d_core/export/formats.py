@@ -45,8 +45,14 @@ FORMATS = (
         "usd", (".usdz", ".usdc", ".usda"), "one USD stage with time samples", "usd:write_usd",
         _options("up_axis metres_per_unit camera unlit extras"), "pxr",
     ),
-    Format("folder", (), "a folder of OBJ, PLY or GLB files", "mesh_folder:write_mesh_folder", _options("kind extras")),
-    Format("cache", (".pc2", ".mdd"), "a point cache and its base mesh", "point_cache:write_point_cache", _options("")),
+    Format(
+        "folder", (), "a folder of OBJ, PLY or GLB files", "mesh_folder:write_mesh_folder",
+        _options("kind normals unlit extras"),
+    ),
+    Format(
+        "cache", (".pc2", ".mdd"), "a point cache and its base mesh", "point_cache:write_point_cache",
+        _options("unlit extras"),
+    ),
     Format("safetensors", (".safetensors",), "the sequence as it is", "saved:write_saved", _options("")),
 )  # fmt: skip
 SUFFIXES = tuple(dict.fromkeys(suffix for entry in FORMATS for suffix in entry.suffixes))
@@ -65,12 +71,9 @@ _ADVICE = {
 def format_of(path: str | os.PathLike, rig: bool = False) -> Format:
     """The format a file name asks for; with ``rig`` the skinned one. Raises InputError for names nobody writes."""
     suffix = Path(path).suffix.lower()
-    fitting = [entry for entry in FORMATS if suffix in entry.suffixes or not (suffix or entry.suffixes)]
-    fitting = [entry for entry in fitting if entry.name == "rig" or not rig]
-    if rig and fitting and fitting[0].name != "rig":
-        fitting = []
-    if fitting:
-        return fitting[0]
+    for entry in FORMATS:
+        if (entry.name == "rig") == rig and (suffix in entry.suffixes or not (suffix or entry.suffixes)):
+            return entry
     if rig:
         raise InputError(f"A rig is written to .glb files, not to {path}; change the name or leave out the rig.")
     known = f"accepted are {', '.join(SUFFIXES)}, or a folder name without suffix"
