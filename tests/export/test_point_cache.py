@@ -40,7 +40,8 @@ def test_the_bytes_of_an_mdd(tmp_path):
 
 @pytest.mark.parametrize("stem", ["a", "K\u00e4fer \u866b 1.5"])
 def test_the_base_mesh_keeps_order_and_look(tmp_path, stem):
-    sequence = textured()
+    sequence = textured(3)
+    assert (sequence.vertices[0] != sequence.vertices[2]).any()
     write_point_cache(sequence, tmp_path / f"{stem}.pc2", unlit=True)
     names = [f"{stem}{suffix}" for suffix in (".cache.json", ".mtl", ".obj", ".pc2", ".png")]
     assert sorted(os.listdir(tmp_path)) == sorted(names)
