@@ -5,6 +5,7 @@ Specification: glTF 2.0, section 3.5. Matrices are for column vectors; rotations
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ class Nodes:
         self, chain: list[int], translation: np.ndarray, rotation: np.ndarray, scale: np.ndarray
     ) -> dict[int, np.ndarray]:
         """World matrices [4,4] by node of a ``chain`` of D nodes alone, in the pose given for these [D,3|4]."""
-        matrices, world = local_matrices(translation, rotation, scale), {}
+        matrices, world = local_matrices(translation, rotation, scale, chain), {}
         above = np.eye(4)
         for node, matrix in zip(chain, matrices):
             held = self._matrices[np.count_nonzero(self.fixed[:node])] if self.fixed[node] else matrix
@@ -105,11 +106,17 @@ class Nodes:
         return list(found)
 
 
-def local_matrices(translation: np.ndarray, rotation: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Matrices [N,4,4] that scale, then rotate by quaternions of any length but 0, then translate."""
+def local_matrices(
+    translation: np.ndarray, rotation: np.ndarray, scale: np.ndarray, nodes: Sequence[int] | None = None
+) -> np.ndarray:
+    """Matrices [N,4,4] that scale, then rotate by quaternions of any length but 0, then translate.
+
+    ``nodes`` are the numbers of the N rows, for the message (0 to N - 1 when None). Raises InputError.
+    """
     length = np.linalg.norm(rotation, axis=1, keepdims=True)
     if (length == 0).any():
-        raise InputError(f"node {int(np.argmin(length))} has a rotation of length 0")
+        row = int(np.argmin(length))
+        raise InputError(f"node {row if nodes is None else nodes[row]} has a rotation of length 0")
     x, y, z, w = (rotation / length).T
     matrices = np.zeros((len(rotation), 4, 4))
     matrices[:, 0, :3] = np.stack([1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)], axis=1)

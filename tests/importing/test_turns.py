@@ -122,3 +122,10 @@ def test_pages_do_not_cost_what_all_pages_cost(tmp_path, monkeypatch):
     monkeypatch.delattr(Poses, "world")
     assert load_sequence(path).frame_count == 40
     assert len(checked) == len(set(checked))
+
+
+def test_a_page_that_has_no_rotation_is_named(tmp_path):
+    document, rest = read_json(write_glb(changing(4, 8.0, empty=()), tmp_path / "a.glb"))
+    document["nodes"][3]["rotation"] = [0, 0, 0, 0]
+    with pytest.raises(InputError, match="node 3 has a rotation of length 0"):
+        load_sequence(write_json(tmp_path / "b.glb", document, rest))
