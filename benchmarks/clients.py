@@ -26,7 +26,7 @@ from tests.clients.seen import Seen, largest_error  # noqa: E402
 from tests.clients.statics import ask_trimesh  # noqa: E402
 from tests.clients.three import CHROMIUM_ABSENT, THREE_ABSENT, ask_three, chromium, three_folder  # noqa: E402
 
-STILL = (0.0, 0.0, 0.0)  # the times, in frames, at which a program without motion is asked
+STILL = (0.0,)  # the time, in frames, at which a program without motion is asked
 Ask = Callable[[list[Written], Path], list[Seen]]
 
 

@@ -1,9 +1,9 @@
 """Size, time and memory of every format, as ratios to animated GLB with morph targets.
 
-One shape of 20 000 vertices, all of which move, without texture. Times are the best of some runs in CPU seconds, which
-other programs disturb least; every file is read back and compared. Memory is how far writing lifts a process of its own
-above what it holds with the sequence and after writing a small one, for 30 and for 300 frames (Linux): a writer that
-streams adds the same for both.
+One shape of about 20 000 vertices, all of which move, without texture. Times are the best of some runs in CPU seconds,
+which other programs disturb least; every file is read back and compared. Memory is how far writing lifts a process of
+its own above what it holds with the sequence and after writing a small one, for 30 and for 300 frames (Linux): a writer
+that streams adds the same for both.
 
 python benchmarks/formats.py                          # all tables; some minutes
 python benchmarks/formats.py --only usd --no-memory

@@ -76,6 +76,12 @@ def remeshed(frame_count: int = 12, fps: float = 12.0, empty: tuple[int, ...] = 
     return MeshSequence([frame[0] for frame in frames], [frame[1] for frame in frames], fps, NAME)
 
 
+def reordered() -> MeshSequence:
+    """The moving body with its faces in another order in every frame: a topology that changes while the counts stay."""
+    stays = moving(textured=False)
+    return replace(stays, faces=[np.roll(faces, 7 * t, axis=0) for t, faces in enumerate(stays.faces)])
+
+
 def welded(vertices: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The mesh with one vertex in each place."""
     places, index = np.unique(vertices, axis=0, return_inverse=True)
