@@ -42,10 +42,10 @@ def write_mesh_folder(
     """Write ``sequence`` as the folder ``path`` with one file of ``kind`` ("obj", "ply" or "glb") per frame.
 
     Positions come back exactly, float32 for float32. ``normals`` adds smooth ones, with the seams of the texture sewn;
-    ``unlit`` shows the texture without further light (not in PLY). ``extras`` (JSON-able) go
-    into the manifest beside our own entry "shapegen4d". Memory holds one frame at a time; the folder appears whole or
-    not at all, and replaces only an empty one or an earlier sequence. Raises InputError for an unknown kind, a folder
-    that holds other things, unlit where nothing can show it, and extras that are not JSON.
+    ``unlit`` shows the texture without further light (a PLY has no material, so there it says nothing).
+    ``extras`` (JSON-able) go into the manifest beside our own entry "shapegen4d". Memory holds one frame at a time; the
+    folder appears whole or not at all, and replaces only an empty one or an earlier sequence. Raises InputError for an
+    unknown kind, a folder that holds other things, unlit without a texture, and extras that are not JSON.
     """
     path = Path(path)
     _check_request(sequence, kind, unlit)
@@ -116,8 +116,6 @@ def _check_request(sequence: MeshSequence, kind: str, unlit: bool) -> None:
     check_choice("kind", kind, KINDS)
     if unlit and sequence.texture is None:
         raise InputError(f"unlit shows only a texture, and {sequence.name!r} has none; switch it off.")
-    if unlit and kind == "ply":
-        raise InputError("unlit needs a material, and PLY has none; switch it off or set kind to obj or glb.")
 
 
 def _warn_of_losses(sequence: MeshSequence, kind: str) -> None:

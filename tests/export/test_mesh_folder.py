@@ -119,6 +119,7 @@ def test_normals_can_be_left_out(tmp_path, kind):
 def test_unlit_materials(tmp_path):
     lit, unlit = (write_mesh_folder(textured(), tmp_path / str(flag), unlit=flag) for flag in (False, True))
     assert "illum 1" in (lit / "material.mtl").read_text() and "illum 0" in (unlit / "material.mtl").read_text()
+    write_mesh_folder(textured(), tmp_path / "ply", kind="ply", unlit=True)  # no material, so neither
     glb = write_mesh_folder(textured(), tmp_path / "glb", kind="glb", unlit=True) / "frame_0001.glb"
     assert b"KHR_materials_unlit" in glb.read_bytes()
 
@@ -128,7 +129,6 @@ def test_unlit_materials(tmp_path):
     [
         (waving(2), {"kind": "fbx"}, "kind is 'fbx'; accepted are obj, ply and glb"),
         (waving(2), {"unlit": True}, "has none; switch it off"),
-        (textured(), {"unlit": True, "kind": "ply"}, "PLY has none"),
         (waving(2), {"extras": {"shapegen4d": 1}}, "use another name"),
         (waving(2), {"extras": {"x": {1}}}, "cannot be written as JSON"),
         (waving(2), {"extras": {"x": float("nan")}}, "cannot be written as JSON"),

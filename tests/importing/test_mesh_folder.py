@@ -230,5 +230,5 @@ def test_ours_is_read_without_a_warning(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for kind in ("obj", "ply", "glb"):
-            path = write_mesh_folder(waving(2, uv=uv, texture=texture), tmp_path / kind, kind=kind, unlit=kind != "ply")
+            path = write_mesh_folder(waving(2, uv=uv, texture=texture), tmp_path / kind, kind=kind, unlit=True)
             assert read_mesh_folder(path).texture is not None
