@@ -20,6 +20,7 @@ from .errors import InputError
 from .manifest import MANIFEST, own_files
 
 VERSION = 1
+_LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}  # what file managers leave in every folder they show
 _DTYPES = {"F32", "I32", "I64", "U8"}
 _DAMAGED = (SafetensorError, OSError, ValueError, TypeError)
 _REFUSED = {
@@ -102,7 +103,7 @@ def check_folder(path: Path) -> None:
         return
     if not path.is_dir():
         raise InputError(f"Cannot write the folder {path}: it is a file; give another name.")
-    own = own_files(path / MANIFEST)
+    own = own_files(path / MANIFEST) | _LITTER
     foreign = sorted(entry.name for entry in path.iterdir() if entry.name not in own or entry.is_dir())
     if foreign:
         raise InputError(

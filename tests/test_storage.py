@@ -53,6 +53,7 @@ def test_a_failure_leaves_everything_as_it_was(tmp_path, there):
 def test_empty_folders_and_our_own_are_replaced(tmp_path):
     (tmp_path / "empty").mkdir()
     sequence_folder(tmp_path / "own", "f1.obj", "f2.obj")
+    (tmp_path / "own" / ".DS_Store").touch()  # left by a file manager
     for name in ("empty", "own"):
         with atomic_folder(tmp_path / name) as folder:
             (folder / "new").touch()
