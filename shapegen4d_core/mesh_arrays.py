@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .errors import InputError
+from .tensor_file import Rows
 
 
 def same_topology(vertices: Sequence[np.ndarray], faces: Sequence[np.ndarray]) -> bool:
@@ -86,21 +87,21 @@ def pack_meshes(
     normals: tuple[np.ndarray, ...] | None,
     uv: np.ndarray | None,
     texture: np.ndarray | None,
-) -> dict[str, np.ndarray]:
-    """Flatten a sequence into few arrays: the rows of all frames in order, and the row counts per frame.
+) -> dict[str, np.ndarray | Rows]:
+    """A sequence as few arrays: the rows of all frames in order, and the row counts per frame.
 
     One topology: ``face_counts`` has a single entry and ``faces`` is stored once.
     """
     fixed = same_topology(vertices, faces)
     stored = faces[:1] if fixed else faces
-    arrays = {
-        "vertices": np.concatenate(vertices),
+    arrays: dict[str, np.ndarray | Rows] = {
+        "vertices": Rows(vertices),
         "vertex_counts": np.array([len(frame) for frame in vertices], np.int64),
-        "faces": np.concatenate(stored),
+        "faces": Rows(stored),
         "face_counts": np.array([len(frame) for frame in stored], np.int64),
     }
     if normals is not None:
-        arrays["normals"] = np.concatenate(normals)
+        arrays["normals"] = Rows(normals)
     optional = {"uv": uv, "texture": texture}
     return arrays | {key: array for key, array in optional.items() if array is not None}
 

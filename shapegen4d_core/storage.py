@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from .errors import InputError
 from .manifest import MANIFEST, own_files
+from .tensor_file import Rows, write_tensors
 
 VERSION = 1
 _LITTER = {".DS_Store", "Thumbs.db", "desktop.ini"}  # what file managers leave in every folder they show
@@ -174,19 +174,18 @@ def _refusal(path: Path, reason: str) -> str:
 
 
 def write_value(
-    path: str | os.PathLike, kind: str, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    path: str | os.PathLike, kind: str, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray | Rows]
 ) -> None:
     """Write ``arrays`` and the JSON-able ``header`` of a value of class ``kind`` to ``path``, atomically.
 
-    In ``__metadata__``, ``kind`` and ``name`` are plain text, every other field is JSON text.
-    Raises InputError when the folder is missing.
+    Rows are arrays that are stored as one. In ``__metadata__``, ``kind`` and ``name`` are plain text, every other field
+    is JSON text. Raises InputError when the folder is missing.
     """
     metadata = {"kind": kind, "version": str(VERSION)}
     for key, field in header.items():
         metadata[key] = field if key == "name" else json.dumps(field, allow_nan=False)
-    contiguous = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
     with atomic_path(path) as temporary:
-        save_file(contiguous, temporary, metadata=metadata)
+        write_tensors(temporary, arrays, metadata)
 
 
 def read_value(path: str | os.PathLike, kind: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -219,11 +219,11 @@ def test_failed_write_leaves_the_old_file_and_no_temporary(tmp_path, monkeypatch
     path = tmp_path / "x.safetensors"
     triangle(name="old").save(path)
 
-    def break_midway(arrays, target, metadata):
+    def break_midway(target, arrays, metadata):
         target.write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(storage, "save_file", break_midway)
+    monkeypatch.setattr(storage, "write_tensors", break_midway)
     with pytest.raises(KeyboardInterrupt):
         triangle(name="new").save(path)
     assert os.listdir(tmp_path) == ["x.safetensors"]

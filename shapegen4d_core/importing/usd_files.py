@@ -78,9 +78,9 @@ def _check_layers(file: Path, check: Check | None) -> None:
         for name in filter(None, layer.GetCompositionAssetDependencies()):
             target = str(resolver.Resolve(layer.ComputeAbsolutePath(name)))
             if not target:
-                warnings.warn(f"{file} refers to {name!r:.80}, which is not there and is left out.", stacklevel=2)
+                warnings.warn(f"{file} refers to {name[-80:]!r}, which is not there and is left out.", stacklevel=2)
                 continue
-            _checked(_inside(_split(target)[0], file.parent), f"{name!r:.80}")
+            _checked(_inside(_split(target)[0], file.parent), f"{name[-80:]!r}")
             if target not in seen:
                 seen.add(target)
                 waiting.append(target)
@@ -116,9 +116,9 @@ def _inside(name: str, folder: Path) -> Path:
     try:
         path = Path(_split(name)[0]).resolve()
     except (OSError, RuntimeError, ValueError) as error:
-        raise InputError(f"it refers to {name!r:.80}, which cannot be followed") from error
+        raise InputError(f"it refers to {name[-80:]!r}, which cannot be followed") from error
     if not path.is_relative_to(folder):
-        raise InputError(f"it refers to {name!r:.80}, accepted are files in its own folder or below")
+        raise InputError(f"it refers to {name[-80:]!r}, accepted are files in its own folder or below")
     return path
 
 

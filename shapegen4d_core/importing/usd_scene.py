@@ -103,7 +103,7 @@ class UsdScene:
 
     def _texture(self, name: str, path: str, folder: Path) -> np.ndarray | None:
         if not path:
-            self._warn(f"its texture {name!r:.80} is not there and is left out")
+            self._warn(f"its texture {name[-80:]!r} is not there and is left out")
             return None
         return decode_picture(picture_content(path, folder), "the texture")
 

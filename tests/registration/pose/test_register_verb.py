@@ -38,7 +38,7 @@ def test_everything_that_is_asked_for_is_written(folder, capsys):
     assert iou.min() > 0.95 and overlay.stat().st_size > 1000 and np.shape(written["rotation"]) == (3, 3)
 
 
-@pytest.mark.parametrize("name, words", [("out.obj", "ends in .glb or .safetensors"), ("o.safetensors", "2 meshes")])
+@pytest.mark.parametrize("name, words", [("out.obj", "one OBJ holds one frame"), ("o.safetensors", "2 meshes")])
 def test_refusals_are_one_line_and_leave_nothing(folder, brief, name, words, capsys):
     Clip(brief.clip.frames[:1], 8.0).save(folder / "short.safetensors")
     inputs = folder / "meshes.safetensors", folder / "short.safetensors"
