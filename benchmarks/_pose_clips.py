@@ -12,7 +12,7 @@ from skimage.measure import marching_cubes
 from torch.nn.functional import normalize
 
 from shapegen4d_core.data.procedural import ProceduralSettings, build_asset
-from shapegen4d_core.decoding.cleanup import decimate
+from shapegen4d_core.geometry.decimate import decimate
 from shapegen4d_core.geometry.mesh import vertex_normals
 from shapegen4d_core.importing import load_sequence
 from shapegen4d_core.registration.pose.poses import pose_of, rotations

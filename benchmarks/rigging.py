@@ -24,7 +24,7 @@ from _tracking_clips import ANIMATED, procedural
 
 from shapegen4d_core.export.glb import write_glb
 from shapegen4d_core.export.glb_skin import write_skinned_glb
-from shapegen4d_core.export.surfaces import coincident_vertices
+from shapegen4d_core.geometry.coincident import coincident_vertices
 from shapegen4d_core.importing import load_animated, to_sequence
 from shapegen4d_core.rigging import RigSettings, fit_rig
 from shapegen4d_core.sequence import MeshSequence

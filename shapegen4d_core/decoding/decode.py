@@ -11,10 +11,11 @@ import numpy as np
 import torch
 
 from ..errors import InputError
+from ..geometry.decimate import decimate
 from ..geometry.mesh import is_closed, vertex_normals
 from ..progress import Check, Progress, tick
 from ..sequence import LatentSequence, MeshSequence
-from .cleanup import decimate, remove_floaters
+from .cleanup import remove_floaters
 from .coarse import CoarseToFine
 from .dense import Dense
 from .grid import Grid, GridSample

@@ -11,7 +11,7 @@ import time
 import numpy as np
 
 from ..errors import InputError
-from ..export.surfaces import coincident_vertices
+from ..geometry.coincident import coincident_vertices
 from ..progress import Check, Progress
 from ..sequence import MeshSequence
 from .descent import Descent, Skin

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import trimesh
 
-from shapegen4d_core.decoding.cleanup import decimate, remove_floaters
+from shapegen4d_core.decoding.cleanup import remove_floaters
 from shapegen4d_core.decoding.coarse import CoarseToFine
 from shapegen4d_core.decoding.grid import Grid
 from shapegen4d_core.decoding.memory import ChunkedField
 from shapegen4d_core.decoding.settings import DecodeSettings
 from shapegen4d_core.decoding.surface import extract_surface, inspect_surface
 from shapegen4d_core.errors import InputError
+from shapegen4d_core.geometry.decimate import decimate
 from shapegen4d_core.geometry.mesh import enclosed_volume
 
 DEFAULT = DecodeSettings().floater_ratio

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from shapegen4d_core.errors import Cancelled
-from shapegen4d_core.export.surfaces import Surfaces, coincident_vertices
+from shapegen4d_core.export.surfaces import Surfaces
+from shapegen4d_core.geometry.coincident import coincident_vertices
 from tests.export.shapes import waving
 
 

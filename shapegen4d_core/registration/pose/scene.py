@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...decoding.cleanup import decimate
 from ...errors import InputError
+from ...geometry.decimate import decimate
 from ...geometry.mesh import vertex_normals
 from ...progress import Check
 from ...rendering.raster import Raster

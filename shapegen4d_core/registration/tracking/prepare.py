@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...decoding.cleanup import decimate
 from ...errors import InputError
+from ...geometry.decimate import decimate
 from ...geometry.mesh import area_vectors, drop_unused_vertices
 from ...geometry.surface_points import UnitBox, unit_box
 from ...sequence import MeshSequence
