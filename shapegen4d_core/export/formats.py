@@ -59,7 +59,7 @@ SUFFIXES = tuple(dict.fromkeys(suffix for entry in FORMATS for suffix in entry.s
 
 _ADVICE = {
     ".abc": "Alembic can only be written by a 3D program: write .usdc, import it in Blender and export Alembic there",
-    ".fbx": "FBX has no open writer: write .glb (with a rig for bones) or .usdc, which programs that read FBX import as well",
+    ".fbx": "FBX has no open writer: programs that read it import .glb (with a rig for bones) or .usdc as well",
     ".blend": "Blender files are written by Blender alone: it imports .glb and .usdc",
     ".gltf": "glTF is written as one .glb file",
     ".obj": "one OBJ holds one frame: give a folder name without suffix, and kind obj",
