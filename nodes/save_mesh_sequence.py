@@ -74,8 +74,8 @@ class SaveMeshSequence(io.ComfyNode):
         if suffix == ".glb":
             saved = {"filename": path.name, "subfolder": subfolder, "type": "output"}
             return io.NodeOutput(Types.File3D(str(path), "glb"), relative, report, ui={"3d": [saved]})
-        preview = Path(folder_paths.get_temp_directory()) / f"{path.stem}{counter:05}.glb"
-        preview.parent.mkdir(parents=True, exist_ok=True)
+        folder, name, counter, *_ = folder_paths.get_save_image_path(name, folder_paths.get_temp_directory())
+        preview = Path(folder) / f"{name}_{counter:05}_.glb"
         write_sequence(meshes, preview, unlit=options.get("unlit", False), check=host.check_stopped)
         return io.NodeOutput(Types.File3D(str(preview), "glb"), relative, report, ui={"text": (report,)})
 

@@ -87,6 +87,15 @@ def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
             shutil.rmtree(temporary)
 
 
+def suffix_of(path: str | os.PathLike) -> str:
+    """The ending that tells a format, such as ".glb", in lower case; "" where none follows the last dot.
+
+    Endings are letters and digits: ``shot.v2_00001_`` is the name of a folder.
+    """
+    suffix = Path(path).suffix.lower()
+    return suffix if suffix[1:].isalnum() else ""
+
+
 def check_target(path: Path) -> None:
     """Raise InputError when no file can be written at ``path``: its folder is missing, or it is a folder."""
     if not path.parent.is_dir():

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import InputError
-from ..storage import check_folder, check_target
+from ..storage import check_folder, check_target, suffix_of
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ _ADVICE = {
 
 def format_of(path: str | os.PathLike, rig: bool = False) -> Format:
     """The format a file name asks for; with ``rig`` the skinned one. Raises InputError for names nobody writes."""
-    suffix = Path(path).suffix.lower()
+    suffix = suffix_of(path)
     for entry in FORMATS:
         if (entry.name == "rig") == rig and (suffix in entry.suffixes or not (suffix or entry.suffixes)):
             return entry
@@ -99,4 +99,5 @@ def check_options(entry: Format, path: str | os.PathLike, options: Collection[st
         if name not in entry.options:
             holders = [suffix for other in FORMATS if name in other.options for suffix in other.suffixes or ("folder",)]
             where = ", ".join(dict.fromkeys(holders)) or "no format"
-            raise InputError(f"{name} is a setting of {where}, not of {path}; leave it out.")
+            with_rig = " with a rig" if entry.name == "rig" else ""
+            raise InputError(f"{name} is a setting of {where}, not of {path}{with_rig}; leave it out.")

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..progress import Check, Progress, tick
-from ..storage import atomic_folder, atomic_path
+from ..storage import atomic_folder, atomic_path, suffix_of
 from .contact_sheet import contact_sheet, save_png
 
 SUFFIXES = (".mp4", ".webp", ".gif", ".png")
@@ -67,7 +67,7 @@ def check_request(path: str | os.PathLike, fps: float, columns: int | None = Non
 
 
 def _writer(path: Path) -> Writer | None:
-    suffix = path.suffix.lower()
+    suffix = suffix_of(path)
     if suffix and suffix not in SUFFIXES:
         raise InputError(f"{path} ends in {suffix}; accepted are {', '.join(SUFFIXES)}, or a folder for PNG files.")
     if not path.parent.is_dir():

@@ -98,7 +98,7 @@ def test_every_format_has_a_writer_and_a_name_of_its_own():
         assert callable(entry.load())
         for suffix in entry.suffixes:
             assert format_of(f"a{suffix.upper()}", rig=entry.name == "rig") is entry
-    assert format_of("folder").name == "folder"
+    assert format_of("folder").name == format_of("shot.v2_00001_").name == "folder"
 
 
 @pytest.mark.parametrize(
@@ -112,6 +112,7 @@ def test_every_format_has_a_writer_and_a_name_of_its_own():
         ("a.glb", {"up_axis": "Z"}, "up_axis is a setting of .usdz, .usdc, .usda, not of"),
         ("a.pc2", {"kind": "obj"}, "kind is a setting of folder, not of"),
         ("a.glb", {"colour": "red"}, "colour is a setting of no format"),
+        ("a.glb", {"loop": "cycle", "rig": RigSettings(joints=4)}, "of .glb, not of .*a.glb with a rig; leave it out"),
         ("a.usdc", {"rig": RigSettings(joints=4)}, "A rig is written to .glb files"),
     ],
 )

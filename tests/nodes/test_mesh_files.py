@@ -55,6 +55,25 @@ def test_point_cache(run, base, moving, cache):
     np.testing.assert_array_equal(np.stack(meshes.vertices), np.stack(moving.vertices))
 
 
+def test_names_with_dots(run, base, moving):
+    prefix = "3d/shot.v2"
+    for format, options in (("file per frame", {}), ("usd", {"format.file_type": "usda"}), ("point cache", {})):
+        path = run("SaveMeshSequence", meshes=moving, filename_prefix=prefix, format=format, **options).result[1]
+        assert path.startswith(f"{prefix}_0000")
+        meshes = run("LoadMeshSequence", file=f"{path} [output]").result[0]
+        np.testing.assert_array_equal(np.stack(meshes.vertices), np.stack(moving.vertices))
+    path = run("SaveAnimation", images=torch.rand(2, 8, 8, 3), filename_prefix=prefix, format="png files").result[0]
+    assert len(list((base / "output" / path).iterdir())) == 2
+
+
+def test_files_of_one_name_have_previews_of_their_own(run, moving, chain):
+    shown = []
+    for folder, meshes in (("3d/a", moving), ("3d/b", chain["meshes"])):
+        saved = run("SaveMeshSequence", meshes=meshes, filename_prefix=f"{folder}/disc", format="safetensors")
+        shown.append(Path(saved.result[0].get_source()))
+    assert shown[0] != shown[1] and shown[0].read_bytes() != shown[1].read_bytes()
+
+
 def test_bones_follow_a_rigid_motion(run, moving):
     saved = run("SaveMeshSequence", meshes=moving, format="glb with bones", **{"format.joints": 1})
     assert "3 frames at 8 per second" in saved.result[2] and "1 joints, at most 1 per vertex" in saved.result[2]
