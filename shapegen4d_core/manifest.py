@@ -61,13 +61,18 @@ def check_plain_name(name: Any, where: str) -> None:
         raise InputError(f"{where} names {name!r:.80}, accepted are plain names of files in its own folder")
 
 
+def check_extras(extras: Mapping[str, Any] | None) -> None:
+    """Raise InputError when what the host wants remembered takes the key of our own entry, in any format."""
+    if extras is not None and ENTRY in extras:
+        raise InputError(f"extras has the key {ENTRY!r}, which the writer fills; use another name.")
+
+
 def manifest_text(manifest: Manifest, extras: Mapping[str, Any] | None) -> str:
     """``manifest`` and the host's ``extras`` as JSON text in ASCII.
 
     Raises InputError when extras has an entry of our name or cannot be JSON.
     """
-    if extras is not None and ENTRY in extras:
-        raise InputError(f"extras has the key {ENTRY!r}, which the writer fills; use another name.")
+    check_extras(extras)
     document = {ENTRY: {"version": _VERSION, **asdict(manifest)}, **(extras or {})}
     try:
         return json.dumps(document, indent=1, allow_nan=False) + "\n"

@@ -8,6 +8,7 @@ from ..errors import InputError
 from ..sequence import MeshSequence
 from ..setting_checks import check_choice
 from .key_times import LOOPS
+from .requests import check_drawable
 
 ENCODINGS = ("auto", "morph", "flipbook")
 INTERPOLATIONS = ("auto", "STEP", "LINEAR")
@@ -37,11 +38,7 @@ class GlbOptions:
 
     def check_sequence(self, sequence: MeshSequence) -> None:
         """Raise InputError, naming the option to change, when the sequence cannot be written this way."""
-        if not any(len(faces) for faces in sequence.faces):
-            raise InputError(
-                f"None of the {sequence.frame_count} frames of {sequence.name!r} has a face, so there is no "
-                "mesh to write; look at the earlier stages."
-            )
+        check_drawable(sequence, self.unlit)
         blendable, lasting = uses_morph_targets(sequence), sequence.frame_count > 1
         reason = "one frame" if sequence.fixed_topology else "a topology that changes"
         if self.encoding == "morph" and not blendable:
@@ -55,8 +52,6 @@ class GlbOptions:
                 "root_motion rigid needs the same vertices in all frames, but the topology changes; set it to "
                 "translation."
             )
-        if self.unlit and sequence.texture is None:
-            raise InputError(f"unlit shows only a texture, and {sequence.name!r} has none; switch it off.")
 
     def morphs(self, sequence: MeshSequence) -> bool:
         """Whether the sequence becomes morph targets, not a flip book."""

@@ -28,6 +28,7 @@ from .gltf_camera import add_camera, check_cameras
 from .gltf_document import Document, asset_entry
 from .gltf_material import add_material
 from .key_times import key_times, played_frames
+from .requests import check_drawable
 from .surfaces import Surfaces
 
 if TYPE_CHECKING:
@@ -66,14 +67,14 @@ def write_skinned_glb(
     asset = asset_entry(sequence, extras, {"rig": _figures(rig)})
     rest = _resting(sequence, rig)
     with atomic_path(path) as temporary, Document(sequence.name, temporary.parent, asset) as document:
-        surfaces = Surfaces(rest)
+        surfaces = Surfaces(rest, check)
         document.roots.append(document.add("nodes", {"name": sequence.name, "mesh": 0, "skin": 0}))
         document.add("meshes", {"name": sequence.name, "primitives": [_primitive(document, rest, rig, surfaces)]})
         _add_skin(document, rig, sequence.fps, mode, progress, check)
         if camera is not None:
             played = played_frames(sequence.frame_count, "hold")
             add_camera(document, camera, sequence.frame_count, played, sequence.fps, mode)
-        add_material(document, rest.texture, rest.uv, surfaces.closed(0), unlit, texture_format)
+        add_material(document, rest.texture, rest.uv, surfaces.closed(0), unlit, texture_format, check)
         write_container(temporary, document.json(), document.spool, check)
     return path
 
@@ -86,10 +87,7 @@ def _check_request(
     check_choice("interpolation", interpolation, INTERPOLATIONS)
     check_choice("texture_format", texture_format, TEXTURE_FORMATS)
     rig.check_fits(sequence)
-    if not len(sequence.faces[0]):
-        raise InputError(f"{sequence.name!r} has no faces, so there is no mesh to write; look at the earlier stages.")
-    if unlit and sequence.texture is None:
-        raise InputError(f"unlit shows only a texture, and {sequence.name!r} has none; switch it off.")
+    check_drawable(sequence, unlit)
     if rig.joints.shape[1] > _SET and (rig.weights[:, _SET:] > 0).any():
         warnings.warn(
             f"Up to {rig.report.influences} joints move one vertex, but many viewers read {_SET}; set influences to "

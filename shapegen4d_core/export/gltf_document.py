@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..errors import InputError
+from ..manifest import ENTRY, check_extras
 from ..sequence import MeshSequence
 from .gltf_buffers import BufferSpool
-
-PROVENANCE = "shapegen4d"  # our own key in asset.extras
 
 
 class Document:
@@ -66,8 +64,7 @@ def asset_entry(
     Ours has fps, frames, name and settings of the sequence and what ``played`` adds. Raises InputError when
     ``extras`` takes our key.
     """
-    if extras is not None and PROVENANCE in extras:
-        raise InputError(f"extras has the key {PROVENANCE!r}, which the writer fills; use another name.")
+    check_extras(extras)
     ours = {
         "fps": sequence.fps,
         "frames": sequence.frame_count,
@@ -78,5 +75,5 @@ def asset_entry(
     return {
         "version": "2.0",
         "generator": f"ShapeGen4D {__version__}",
-        "extras": {PROVENANCE: ours, **(extras or {})},
+        "extras": {ENTRY: ours, **(extras or {})},
     }

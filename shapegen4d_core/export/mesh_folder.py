@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
 from ..manifest import MANIFEST, Manifest, manifest_text
 from ..progress import Check, Progress, tick
 from ..sequence import MeshSequence
@@ -22,6 +21,7 @@ from ..storage import atomic_folder
 from .glb_still import GlbStills
 from .obj_file import write_material, write_obj, write_picture, writes_opaque
 from .ply_file import write_ply
+from .requests import check_light
 from .still import Stills
 
 KINDS = ("obj", "ply", "glb")
@@ -114,8 +114,7 @@ def _write_appearance(
 
 def _check_request(sequence: MeshSequence, kind: str, unlit: bool) -> None:
     check_choice("kind", kind, KINDS)
-    if unlit and sequence.texture is None:
-        raise InputError(f"unlit shows only a texture, and {sequence.name!r} has none; switch it off.")
+    check_light(sequence, unlit)
 
 
 def _warn_of_losses(sequence: MeshSequence, kind: str) -> None:

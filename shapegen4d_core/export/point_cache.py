@@ -22,6 +22,7 @@ from ..progress import Check, Progress, tick
 from ..sequence import MeshSequence
 from ..storage import atomic_paths, check_target
 from .obj_file import write_material, write_obj, write_picture, writes_opaque
+from .requests import check_drawable
 from .still import Stills
 
 SUFFIXES = (".pc2", ".mdd")
@@ -115,10 +116,7 @@ def _check_request(sequence: MeshSequence, path: Path, unlit: bool) -> None:
             f"A point cache moves one mesh, but the topology of {sequence.name!r} changes; write .glb, .usdc or a "
             "folder, or track the sequence first."
         )
-    if not len(sequence.faces[0]):
-        raise InputError(f"{sequence.name!r} has no faces, so there is no mesh to write; look at the earlier stages.")
-    if unlit and sequence.texture is None:
-        raise InputError(f"unlit shows only a texture, and {sequence.name!r} has none; switch it off.")
+    check_drawable(sequence, unlit)
     if path.suffix.lower() == ".mdd":
         _seconds(sequence)
 

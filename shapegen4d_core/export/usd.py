@@ -15,16 +15,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
 from ..camera import Camera
 from ..errors import InputError
+from ..manifest import ENTRY, check_extras
 from ..progress import Check, Progress
 from ..sequence import MeshSequence
 from ..storage import atomic_paths
+from ..usd_library import SUFFIXES, usd_module
+from .obj_file import write_picture
+from .requests import check_drawable
 from .usd_camera import cameras_of
-from .usd_library import ENTRY, SUFFIXES, usd_module
 from .usd_package import write_package
 from .usd_space import StageSpace
 from .usd_stage import StagePlan, write_stage
@@ -64,7 +64,8 @@ def write_usd(
         with TemporaryDirectory(dir=path.parent, prefix=".usd-", ignore_cleanup_errors=True) as folder:
             stage_file = Path(folder, f"stage{'.usdc' if packed else path.suffix.lower()}")
             packed_picture = Path(folder, "picture.png")
-            _write_picture(sequence.texture, temporaries[0] if outside else packed_picture)
+            if sequence.texture is not None:
+                write_picture(temporaries[0] if outside else packed_picture, sequence.texture, check)
             reference = f"./{_PACKED_PICTURE if packed else picture.name}"
             write_stage(stage_file, StagePlan(sequence, space, cameras, entries, reference, unlit), progress, check)
             if packed:
@@ -78,24 +79,12 @@ def write_usd(
 def _check_request(sequence: MeshSequence, path: Path, unlit: bool) -> None:
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"Cannot write {path} as USD: the name must end in {', '.join(SUFFIXES)}.")
-    if not any(len(faces) for faces in sequence.faces):
-        raise InputError(
-            f"None of the {sequence.frame_count} frames of {sequence.name!r} has a face, so there is no "
-            "mesh to write; look at the earlier stages."
-        )
-    if unlit and sequence.texture is None:
-        raise InputError(f"unlit shows only a texture, and {sequence.name!r} has none; switch it off.")
-
-
-def _write_picture(texture: np.ndarray | None, path: Path) -> None:
-    if texture is not None:
-        Image.fromarray(np.ascontiguousarray(texture)).save(path, format="PNG")
+    check_drawable(sequence, unlit)
 
 
 def _entries(sequence: MeshSequence, extras: dict[str, Any] | None) -> dict[str, str]:
     """What goes into customLayerData: texts as they are, anything else as JSON text."""
-    if extras is not None and ENTRY in extras:
-        raise InputError(f"extras has the key {ENTRY!r}, which the writer fills; use another name.")
+    check_extras(extras)
     ours = {
         "fps": sequence.fps,
         "frames": sequence.frame_count,

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..camera import Camera
 from ..errors import InputError
-from .usd_library import usd_module
+from ..usd_library import usd_module
 from .usd_space import StageSpace
 
 _APERTURE = 0.024  # metres, the height of a picture on 35 mm film; only its ratio to the focal length is seen

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .usd_library import usd_module
+from ..usd_library import usd_module
 
 _GREY = 0.45  # linear reflectance, as in our GLB files
 _ROUGHNESS = 0.9

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from ..progress import Check
 from ..sequence import MeshSequence
+from ..usd_library import usd_module
 from .surfaces import Surfaces
-from .usd_library import usd_module
 from .usd_space import StageSpace
 
 _JUST_BEFORE = 2.0**-10  # of a frame
@@ -22,9 +23,11 @@ _JUST_BEFORE = 2.0**-10  # of a frame
 class MeshPrim:
     """Writes the frames of one sequence into a new mesh prim at ``path`` of ``stage``, one call per frame."""
 
-    def __init__(self, stage: Any, path: str, sequence: MeshSequence, space: StageSpace) -> None:
+    def __init__(
+        self, stage: Any, path: str, sequence: MeshSequence, space: StageSpace, check: Check | None = None
+    ) -> None:
         self._vt, self._usd_geom = usd_module("Vt"), usd_module("UsdGeom")
-        self._sequence, self._space, self._surfaces = sequence, space, Surfaces(sequence)
+        self._sequence, self._space, self._surfaces = sequence, space, Surfaces(sequence, check)
         self._mesh = self._usd_geom.Mesh.Define(stage, path)
         self._closed = True
 

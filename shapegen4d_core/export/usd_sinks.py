@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..progress import Check
-from .usd_library import usd_module
+from ..usd_library import usd_module
 
 _SAVE_BYTES = 8 << 20
 _COPY_CHARACTERS = 1 << 20

@@ -11,8 +11,8 @@ from .. import __version__
 from ..camera import Camera
 from ..progress import Check, Progress, tick
 from ..sequence import MeshSequence
+from ..usd_library import usd_module
 from .usd_camera import CameraPrim
-from .usd_library import usd_module
 from .usd_material import bind_grey, bind_texture
 from .usd_mesh import MeshPrim
 from .usd_sinks import CrateSink, TextSink
@@ -45,7 +45,7 @@ def _fill(sink: CrateSink | TextSink, plan: StagePlan, progress: Progress | None
     sequence, usd_geom = plan.sequence, usd_module("UsdGeom")
     stage, name = usd_module("Usd").Stage.Open(sink.layer), identifier(sequence.name)
     root = usd_geom.Xform.Define(stage, f"/{name}").GetPrim()
-    mesh = MeshPrim(stage, f"/{name}/{name}_mesh", sequence, plan.space)
+    mesh = MeshPrim(stage, f"/{name}/{name}_mesh", sequence, plan.space, check)
     camera = CameraPrim(stage, f"/{name}/camera", plan.cameras, plan.space) if plan.cameras else None
     for frame in range(sequence.frame_count):
         if sequence.frame_count > 1:  # a still has constants only

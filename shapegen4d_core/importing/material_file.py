@@ -11,7 +11,10 @@ from pathlib import Path
 
 from .still import beside, file_bytes
 
-_OPTION = re.compile(r"-\w+\s+(?:(?:on|off|[-+.\deE]+)\s+)*")
+_NUMBER = r"\s+[-+]?[\d.]+(?:e[-+]?\d+)?(?=\s)"
+_SWITCH, _MEASURE = r"(?:blendu|blendv|cc|clamp)\s+(?:on|off)", rf"(?:mm|bm|boost|texres|o|s|t)(?:{_NUMBER}){{1,3}}"
+_OPTIONS = re.compile(rf"(?:-(?:{_SWITCH}|{_MEASURE}|imfchan\s+\w|type\s+\w+)\s+)+", re.IGNORECASE)
+_LIBRARY = re.compile(r"\S.*?\.mtl(?=\s|$)", re.IGNORECASE)  # one line may name several, each may have blanks
 
 
 def picture_of(folder: Path, libraries: list[str], materials: list[str], said_by: str) -> Path | None:
@@ -20,10 +23,11 @@ def picture_of(folder: Path, libraries: list[str], materials: list[str], said_by
     None when there is none or it lies elsewhere; None and a warning when several pictures share the faces.
     """
     pictures: dict[str, str | None] = {}
-    for name in libraries:
-        path = beside(folder, name, said_by)
-        if path is not None:
-            pictures |= _pictures(file_bytes(path).decode("utf-8", "replace"))
+    for line in libraries:
+        for name in _LIBRARY.findall(_unquoted(line)) or [line]:
+            path = beside(folder, name, said_by)
+            if path is not None:
+                pictures |= _pictures(file_bytes(path).decode("utf-8-sig", "replace"))
     used = {pictures.get(name) for name in materials}
     if len(used) > 1:
         warnings.warn(f"{said_by} has faces with different textures; it is read without them.", stacklevel=2)
@@ -42,5 +46,12 @@ def _pictures(text: str) -> dict[str, str | None]:
             material = rest.strip()
             found[material] = None
         elif key.lower() == "map_kd" and material is not None:
-            found[material] = _OPTION.sub("", rest.strip() + " ").strip() or None
+            text = rest.strip()
+            options = _OPTIONS.match(text)
+            found[material] = _unquoted(text[options.end() if options else 0 :]) or None
     return found
+
+
+def _unquoted(name: str) -> str:
+    quoted = len(name) > 1 and name[0] == name[-1] == '"'
+    return name[1:-1] if quoted else name

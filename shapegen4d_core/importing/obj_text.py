@@ -5,6 +5,7 @@ Source: the OBJ appendix of Wavefront's Advanced Visualizer manual. Curves, line
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ def parse_obj(content: bytes, check: Check | None = None) -> ObjText:
     rows: dict[bytes, list[bytes]] = {b"v": [], b"vt": [], b"vn": []}
     faces: list[bytes] = []
     before: list[tuple[int, int, int]] = []  # positions, coordinates and normals known at each face
-    names: dict[bytes, list[str]] = {b"mtllib": [], b"usemtl": []}
+    names: dict[bytes, dict[str, None]] = {b"mtllib": {}, b"usemtl": {}}
     for number, line in enumerate(_lines(content)):
         if check is not None and number % _BLOCK == 0:
             check()
@@ -50,12 +51,10 @@ def parse_obj(content: bytes, check: Check | None = None) -> ObjText:
         if key in rows:
             rows[key].append(rest)
         elif key == b"f":
-            faces.append(rest)
+            faces.append(rest.partition(b"#")[0])
             before.append((len(rows[b"v"]), len(rows[b"vt"]), len(rows[b"vn"])))
         elif key in names:
-            name = rest.strip().decode("utf-8", "replace")
-            if name not in names[key]:
-                names[key].append(name)
+            names[key][rest.strip().decode("utf-8", "replace")] = None
     positions = _numbers(rows[b"v"], 3, "position", check)
     coordinates = _numbers(rows[b"vt"], 2, "texture coordinate", check)
     normals = _numbers(rows[b"vn"], 3, "normal", check)
@@ -64,10 +63,11 @@ def parse_obj(content: bytes, check: Check | None = None) -> ObjText:
         raise InputError(f"a face has {counts.min()} corners, accepted are at least 3")
     corners = np.concatenate([_corners(block) for block in _blocks(faces, check)] or [np.zeros((0, 3), np.int64)])
     corners = _from_zero(corners, np.repeat(np.array(before, np.int64).reshape(-1, 3), counts, axis=0))
-    return ObjText(positions, coordinates, normals, corners, counts, names[b"mtllib"], names[b"usemtl"])
+    return ObjText(positions, coordinates, normals, corners, counts, *map(list, names.values()))
 
 
 def _lines(content: bytes) -> list[bytes]:
+    content = content.removeprefix(codecs.BOM_UTF8)
     return content.replace(b"\\\r\n", b" ").replace(b"\\\n", b" ").replace(b"\t", b" ").splitlines()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..manifest import ENTRY
 
 FRAME_LIMIT = 10_000
 _STILL_FPS = 24.0  # of a file in which nothing moves
@@ -80,7 +81,7 @@ def written_timing(document: dict[str, Any]) -> Written | None:
 def written_entry(document: dict[str, Any]) -> dict[str, Any]:
     """Our own exporter's entry in ``asset.extras``; empty in files of others."""
     extras = document["asset"].get("extras")
-    entry = extras.get("shapegen4d") if isinstance(extras, dict) else None
+    entry = extras.get(ENTRY) if isinstance(extras, dict) else None
     return entry if isinstance(entry, dict) else {}
 
 

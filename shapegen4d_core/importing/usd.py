@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..export.usd_library import ENTRY, usd_module
+from ..manifest import ENTRY
 from ..mesh_arrays import same_topology
 from ..progress import Check, Progress, tick
 from ..sequence import MeshSequence
 from ..setting_checks import is_finite
+from ..usd_library import usd_module
 from .load import BYTES_LIMIT
 from .usd_files import open_stage
 from .usd_scene import UsdScene

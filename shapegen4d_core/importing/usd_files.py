@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..export.usd_library import usd_module
 from ..progress import Check
+from ..usd_library import usd_module
 
 BYTES_LIMIT = 2**31  # of one file
 SUFFIXES = (".usd", ".usda", ".usdc", ".usdz")

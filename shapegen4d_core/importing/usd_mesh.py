@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..export.usd_library import usd_module
+from ..usd_library import usd_module
 
 INDEX_LIMIT = 2**28  # corners of one mesh
 _MOVING = ("points", "faceVertexCounts", "faceVertexIndices", "visibility", "orientation", "holeIndices")

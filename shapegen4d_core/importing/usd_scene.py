@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..export.usd_library import usd_module
+from ..usd_library import usd_module
 from .materials import decode_picture
 from .usd_files import picture_content
 from .usd_mesh import MeshReader

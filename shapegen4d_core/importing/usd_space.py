@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..export.usd_library import usd_module
+from ..usd_library import usd_module
 from .timing import FRAME_LIMIT
 
 _ROUNDING = 1e-6  # of a frame, by which the end of the range may be short

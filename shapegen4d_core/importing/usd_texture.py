@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..export.usd_library import usd_module
+from ..usd_library import usd_module
 from .usd_mesh import Topology, vectors
 
 _USUAL_NAMES = ("st", "UVMap", "uv", "st0", "Texture_uv", "map1")

@@ -137,7 +137,7 @@ def test_many_influences_are_warned_of(tmp_path, meshes):
         ({}, "a.glb", {"extras": {"shapegen4d": 1}}, "use another name"),
         ({}, "a.glb", {"camera": []}, "camera has 0 entries"),
         ({}, "missing/a.glb", {}, "does not exist"),
-        ({"faces": tuple(np.zeros((0, 3), np.int32) for _ in range(8))}, "a.glb", {}, "has no faces"),
+        ({"faces": tuple(np.zeros((0, 3), np.int32) for _ in range(8))}, "a.glb", {}, "has a face"),
     ],
 )
 def test_one_sentence_and_no_file(tmp_path, meshes, rig, change, name, options, words):

@@ -67,8 +67,8 @@ def test_notes_beside_the_cache(tmp_path):
     ("sequence", "name", "options", "said"),
     [
         (changing(), "a.pc2", {}, "topology of 'sequence' changes; write .glb, .usdc or a folder"),
-        (MeshSequence((sphere()[0],), (EMPTY[1],), 8.0), "a.pc2", {}, "has no faces"),
-        (MeshSequence((EMPTY[0],), (EMPTY[1],), 8.0), "a.mdd", {}, "has no faces"),
+        (MeshSequence((sphere()[0],), (EMPTY[1],), 8.0), "a.pc2", {}, "has a face"),
+        (MeshSequence((EMPTY[0],), (EMPTY[1],), 8.0), "a.mdd", {}, "has a face"),
         (waving(2), "a.abc", {}, "must end in .pc2 or .mdd"),
         (waving(2), "gone/a.pc2", {}, "does not exist"),
         (waving(2), "a\nb.pc2", {}, "printable name"),

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shapegen4d_core import usd_library
 from shapegen4d_core.errors import Cancelled, InputError
-from shapegen4d_core.export import usd_library
 from shapegen4d_core.export.usd import write_usd
 from shapegen4d_core.importing import usd_files
 from shapegen4d_core.importing.usd import read_usd

@@ -5,10 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from ..errors import InputError
+from .errors import InputError
 
 SUFFIXES = (".usdz", ".usdc", ".usda")
-ENTRY = "shapegen4d"  # our own key in a stage's customLayerData, JSON text
 
 
 def usd_module(name: str) -> Any:
