@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 from comfy_api.latest import io
@@ -25,6 +26,14 @@ def format_input() -> Any:
         "game engines like best; it needs meshes of one topology. usd suits pipelines and any topology. file per frame "
         "is a folder. point cache moves a base mesh in 3D programs. safetensors is for Load Mesh Sequence.",
     )
+
+
+def missing(chosen: Any) -> bool | str:
+    """True, or the sentence that says which package the chosen format needs."""
+    name = chosen["format"] if isinstance(chosen, dict) else chosen
+    if name == "usd" and find_spec("pxr") is None:
+        return "Writing USD needs the package usd-core in ComfyUI's Python (pip install usd-core); or choose glb."
+    return True
 
 
 def read(chosen: dict[str, Any], camera: Any) -> tuple[str, dict[str, Any]]:

@@ -55,6 +55,11 @@ class SaveMeshSequence(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, format: Any) -> bool | str:
+        """Say before anything runs when the library of the chosen format is not there."""
+        return export_options.missing(format)
+
+    @classmethod
     def execute(cls, meshes: Any, filename_prefix: str, format: dict[str, Any], camera: Any = None) -> io.NodeOutput:
         """Write the file; the workflow goes into it unless the host was started without metadata."""
         import folder_paths

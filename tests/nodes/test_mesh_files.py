@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 from pathlib import Path
 
@@ -42,6 +43,17 @@ def test_what_is_saved_can_be_chosen_and_loaded(run, base, nodes, chain, format)
     assert frames == chain["meshes"].frame_count and fps == pytest.approx(chain["meshes"].fps)
     for old, new in zip(chain["meshes"].vertices, meshes.vertices):
         np.testing.assert_array_equal(new, old)
+
+
+def test_a_missing_library_is_named_before_anything_runs(nodes, monkeypatch):
+    node = nodes["ShapeGen4D_SaveMeshSequence"]
+    options = importlib.import_module(f"{node.__module__.rpartition('.')[0]}.export_options")
+    for given in ("usd", {"format": "usd", "file_type": "usdz"}):
+        assert node.validate_inputs(format=given) is True
+        with monkeypatch.context() as patch:
+            patch.setattr(options, "find_spec", lambda name: None)
+            assert "pip install usd-core" in node.validate_inputs(format=given)
+            assert node.validate_inputs(format="glb") is True
 
 
 @pytest.mark.parametrize("cache", ["pc2", "mdd"])
