@@ -7,6 +7,7 @@ the host wants to remember. A manifest is untrusted when read: it can only name 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -85,7 +86,7 @@ def find_manifest(path: Path) -> Manifest | None:
 
     Raises InputError when it is damaged, larger than 64 MiB or of a newer version.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         return None
     try:
         if path.stat().st_size > _BYTES_LIMIT:

@@ -100,7 +100,7 @@ def check_target(path: Path) -> None:
     """Raise InputError when no file can be written at ``path``: its folder is missing, or it is a folder."""
     if not path.parent.is_dir():
         raise InputError(f"Cannot write {path}: the folder {path.parent} does not exist; create it first.")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise InputError(f"Cannot write {path}: it is a folder; give the path of a file.")
 
 
@@ -108,7 +108,7 @@ def check_folder(path: Path) -> None:
     """Raise InputError when no folder of a sequence can be written at ``path``, as :func:`atomic_folder` says."""
     if not path.parent.is_dir():
         raise InputError(f"Cannot write {path}: the folder {path.parent} does not exist; create it first.")
-    if not path.exists():
+    if not os.path.exists(path):
         return
     if not path.is_dir():
         raise InputError(f"Cannot write the folder {path}: it is a file; give another name.")
@@ -203,7 +203,7 @@ def read_value(path: str | os.PathLike, kind: str) -> tuple[dict[str, Any], dict
     Raises InputError (one sentence) for a missing, damaged or foreign file, another kind or a newer version.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(f"{path} is not a file; give the path of a saved {kind}.")
     try:
         with safe_open(path, framework="numpy") as file:

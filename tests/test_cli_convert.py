@@ -91,3 +91,10 @@ def test_refusals_are_one_sentence_and_leave_nothing(folder, capsys, monkeypatch
     error = capsys.readouterr().err.strip()
     assert message in error and error.count("\n") == 0
     assert set(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("suffix", ["", ".glb", ".usda", ".pc2", ".safetensors"])
+def test_names_longer_than_any_system_takes_are_one_sentence(folder, capsys, suffix):
+    assert run("a" * 300 + suffix, "-o", folder / "b.glb") == 2
+    assert run(folder / "wave.safetensors", "-o", folder / ("b" * 300 + suffix)) == 2
+    assert "Traceback" not in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
@@ -111,11 +112,11 @@ def _read_folder(folder: Path) -> Shapes:
 def _read_points(path: Path) -> np.ndarray:
     """Tracked points [T,V,3], the first three columns of what the file holds."""
     try:
-        values = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise InputError(f"{path} cannot be read as an array ({error}).") from error
+        values = np.lib.format.open_memmap(path, mode="r")  # which compares the size announced with that of the file
+    except (ValueError, OSError, EOFError, ArithmeticError, SyntaxError, TokenError) as error:
+        raise InputError(f"{path} cannot be read as an array ({str(error)[:80]!r}).") from error
     if values.ndim != 3 or values.shape[2] not in (3, 6) or values.size == 0 or values.dtype.kind != "f":
         raise InputError(f"{path} holds {list(values.shape)} {values.dtype}; accepted are floats [T,V,3] or [T,V,6].")
     if not np.isfinite(values).all():
         raise InputError(f"{path} has values that are not finite.")
-    return values[..., :3]
+    return np.array(values[..., :3])

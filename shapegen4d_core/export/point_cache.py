@@ -124,7 +124,7 @@ def _check_request(sequence: MeshSequence, path: Path, unlit: bool) -> None:
 def _check_neighbours(path: Path, names: tuple[str, ...]) -> None:
     own = own_files(path.parent / names[-1])
     for name in names:
-        if (path.parent / name).exists() and name not in own:
+        if os.path.exists(path.parent / name) and name not in own:
             raise InputError(
                 f"Cannot write {path}: its base mesh would replace {name!r}, which came with no cache of that name; "
                 "give another name."

@@ -13,7 +13,7 @@ from .still import beside, file_bytes
 
 _NUMBER = r"\s+[-+]?[\d.]+(?:e[-+]?\d+)?(?=\s)"
 _SWITCH, _MEASURE = r"(?:blendu|blendv|cc|clamp)\s+(?:on|off)", rf"(?:mm|bm|boost|texres|o|s|t)(?:{_NUMBER}){{1,3}}"
-_OPTIONS = re.compile(rf"(?:-(?:{_SWITCH}|{_MEASURE}|imfchan\s+\w|type\s+\w+)\s+)+", re.IGNORECASE)
+_OPTIONS = re.compile(rf"^(?:-(?:{_SWITCH}|{_MEASURE}|imfchan\s+\w|type\s+\w+)\s+)+", re.IGNORECASE)
 _LIBRARY = re.compile(r"\S.*?\.mtl(?=\s|$)", re.IGNORECASE)  # one line may name several, each may have blanks
 
 
@@ -46,9 +46,7 @@ def _pictures(text: str) -> dict[str, str | None]:
             material = rest.strip()
             found[material] = None
         elif key.lower() == "map_kd" and material is not None:
-            text = rest.strip()
-            options = _OPTIONS.match(text)
-            found[material] = _unquoted(text[options.end() if options else 0 :]) or None
+            found[material] = _unquoted(_OPTIONS.sub("", rest.strip())) or None
     return found
 
 

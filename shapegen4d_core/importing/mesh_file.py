@@ -74,6 +74,6 @@ def _trimesh(path: Path) -> StillMesh:
         vertices, faces = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64)
     except _TRIMESH_ERRORS as error:
         raise InputError(f"it is not a readable {kind.upper()} ({str(error)[:80]})") from error
-    if not len(faces):  # which is also what is left of a damaged STL
-        raise InputError(f"it is damaged, or a {kind.upper()} without faces")
+    if not len(faces):  # all that is found in an STL that ends early
+        raise InputError("it is damaged or has no faces")
     return StillMesh(checked_rows(vertices, 3, "it"), checked_faces(faces, len(vertices), "it"))

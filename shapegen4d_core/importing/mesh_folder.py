@@ -36,7 +36,7 @@ def read_mesh_folder(
     warning says that they are left out. Raises InputError for damaged, missing or mixed files.
     """
     folder = Path(path)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise InputError(f"{folder} is not a folder; give a folder with one mesh per frame.")
     manifest = find_manifest(folder / MANIFEST)
     files = frame_files(folder) if manifest is None else _listed(folder, manifest)
@@ -46,7 +46,7 @@ def read_mesh_folder(
         tick(progress, check, number, len(files))
     rate = fps if fps is not None else STILL_FPS if manifest is None else manifest.fps
     if manifest is None:
-        return frames.sequence(rate, folder.name, False, {})
+        return frames.sequence(rate, Path(os.path.abspath(folder)).name, False, {})
     return frames.sequence(rate, manifest.name, manifest.normals, manifest.settings)
 
 
@@ -80,7 +80,7 @@ def _listed(folder: Path, manifest: Manifest) -> list[Path]:
     files = [folder / name for name in manifest.files]
     inside = folder.resolve()
     for file in (*files, *(folder / name for name in manifest.others)):
-        if not file.is_file() or file.resolve().parent != inside:
+        if not os.path.isfile(file) or file.resolve().parent != inside:
             raise InputError(f"{where} names {file.name!r:.80}, which is missing; copy the whole folder again.")
         if file in files and file.suffix.lower() not in KINDS:
             raise InputError(f"{where} names {file.name!r:.80}, accepted are {', '.join(KINDS)}.")

@@ -31,10 +31,11 @@ def read_sequence(
     """
     path = Path(path)
     suffix, hooks = path.suffix.lower(), {"progress": progress, "check": check}
-    if path.is_dir() or path.name == MANIFEST:
+    is_folder = os.path.isdir(path)  # no error for names that no system has
+    if is_folder or path.name == MANIFEST:
         from .mesh_folder import read_mesh_folder
 
-        return read_mesh_folder(path if path.is_dir() else path.parent, fps=fps, **hooks)
+        return read_mesh_folder(path if is_folder else path.parent, fps=fps, **hooks)
     if suffix in GLTF:
         from .load import load_sequence
 

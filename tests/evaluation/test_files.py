@@ -93,6 +93,21 @@ def test_nothing_is_run_from_an_array_of_objects(tmp_path):
     assert not (tmp_path / "sprung").exists()
 
 
+@pytest.mark.parametrize("shape", ["(10000000, 1000, 3)", f"({10**12}, 3, 3)", f"({10**30}, 3, 3)", "(-1, 3, 3)", "(2"])
+def test_arrays_that_announce_more_than_the_file_has_are_refused(tmp_path, shape):
+    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\1\0" + len(text).to_bytes(2, "little") + text + bytes(36))
+    with pytest.raises(InputError, match="cannot be read as an array"):
+        read_shapes(tmp_path / "x.npy")
+
+
+def test_an_archive_is_no_array(tmp_path):
+    with open(tmp_path / "x.npy", "wb") as file:
+        np.savez(file, points=np.zeros((2, 3, 3), np.float32))
+    with pytest.raises(InputError, match="cannot be read as an array"):
+        read_shapes(tmp_path / "x.npy")
+
+
 @pytest.mark.parametrize("spoil", ["shape", "text", "mixed", "nothing"])
 def test_unusable_files_are_refused(tmp_path, spoil):
     folder = tmp_path / "asset"

@@ -89,6 +89,18 @@ def test_folders_of_others_in_natural_order(tmp_path, kind):
         np.testing.assert_allclose(found.vertices[t][found.faces[t]], expected, atol=1e-6)
 
 
+def test_the_folder_one_stands_in_has_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(obj_frames(tmp_path / "walk", [TRIANGLE]))
+    assert read_mesh_folder(".").name == "walk"
+
+
+@pytest.mark.parametrize("content", [b"", bytes(80) + b"\xff\xff\xff\x7f" + bytes(50), b"solid a\nfacet normal 0 0"])
+def test_an_stl_that_ends_early_is_no_empty_frame(tmp_path, content):
+    (tmp_path / "1.stl").write_bytes(content)
+    with pytest.raises(InputError, match="1.stl: it is damaged or has no faces"):
+        read_mesh_folder(tmp_path)
+
+
 def test_natural_order():
     names = ["a9", "a10", "a010", "b1", "1x", "x\u00b2", "2" * 5000 + "y", ""]
     ordered = [path.stem for path in sorted((Path(f"{name}.obj") for name in names), key=natural_order)]
@@ -153,6 +165,7 @@ def edit(folder: Path, **fields) -> None:
         ({"files": "frame_0001.obj"}, "not a list"),
         ({"files": [], "frames": 0}, "whole number"),
         ({"others": ["gone.mtl"]}, "gone.mtl.*missing"),
+        ({"others": ["a" * 300]}, "aaa.*missing"),  # longer than any system takes
         ({"fps": 0}, "positive number"),
         ({"fps": True}, "positive number"),
         ({"fps": 10**400}, "positive number"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -82,6 +84,8 @@ def test_corners_without_coordinates_among_others_get_the_origin(tmp_path):
         "map_kd -clamp on -s 1 1 1 -o 0 0 my picture.png",
         "\tmap_Kd\tmy picture.png  ",
         "map_Kd .\\my picture.png",
+        'map_Kd "my picture.png"',
+        "map_Kd -imfchan r -bm 0.5 -mm 0 1 -texres 512 my picture.png",
     ],
 )
 def test_pictures_of_materials(tmp_path, line):
@@ -90,6 +94,33 @@ def test_pictures_of_materials(tmp_path, line):
     (tmp_path / "m\u00fc.mtl").write_text(f"newmtl other\nnewmtl skin\nKd 1 1 1\n{line}\n", encoding="utf-8")
     (tmp_path / "a.obj").write_text(f"mtllib m\u00fc.mtl\n{SQUARE}{UV}usemtl skin\nf 1/1 2/2 3/3\n", encoding="utf-8")
     np.testing.assert_array_equal(read_mesh_file(tmp_path / "a.obj").texture, pixels)
+
+
+@pytest.mark.parametrize("name", ["skin-body diffuse.png", "wood-dark 2 x.png", "a - b.png", "-body 1.png"])
+def test_names_that_look_like_options(tmp_path, name):
+    (tmp_path / name).touch()
+    (tmp_path / "m.mtl").write_text(f"newmtl m\nmap_Kd -s 1 1 1 {name}\n")
+    assert read(tmp_path, f"mtllib m.mtl\nusemtl m\n{SQUARE}{UV}f 1/1 2/2 3/3\n").picture == tmp_path / name
+
+
+@pytest.mark.parametrize("libraries", ["first.mtl my own.mtl", '"my own.mtl"'])
+def test_libraries_however_they_are_named(tmp_path, libraries):
+    (tmp_path / "first.mtl").touch()
+    (tmp_path / "p.png").touch()
+    (tmp_path / "my own.mtl").write_text("\ufeffnewmtl m\nmap_Kd p.png\n", encoding="utf-8")
+    text = f"mtllib {libraries}\nusemtl m\n{SQUARE}{UV}f 1/1 2/2 3/3\n"
+    assert read(tmp_path, text).picture == tmp_path / "p.png"
+
+
+def test_a_byte_order_mark_and_comments_behind_numbers(tmp_path):
+    still = read(tmp_path, "\ufeff" + SQUARE.replace("\n", " # corner\n") + "f 1 2 3 # a face\n")
+    assert still.vertices.shape == (4, 3) and still.faces.tolist() == [[0, 1, 2]]
+
+
+def test_many_materials_take_no_time_squared(tmp_path):
+    start = time.process_time()
+    read(tmp_path, SQUARE + "".join(f"usemtl {number}\n" for number in range(50_000)) + "f 1 2 3\n")
+    assert time.process_time() - start < 3  # 15 and more when each is looked for in a list
 
 
 @pytest.mark.parametrize(
