@@ -37,7 +37,7 @@ class Descent:
 
     def __init__(self, frames: Frames, influences: int, fit_rest: bool, check: Check | None = None) -> None:
         self._frames, self._most, self._fit_rest, self._check = frames, influences, fit_rest, check
-        self._total = float(sum((frames[frame] ** 2).sum() for frame in range(frames.frame_count)))
+        self._total = float(sum((block**2).sum() for _, block in frames.blocks(check)))
         self._pace = 1.0
         self.steps = 0
 
@@ -84,9 +84,9 @@ class Descent:
         products, pulled = motion_products(motions), pulls(frames, motions, self._check)
         weights = improved_weights(rest, skin.weights, products, pulled, self._most, self._check)
         if self._fit_rest:
-            rest = improved_rest(rest, weights, products, pulled, self._most, frames.frame_count)
+            rest = improved_rest(rest, weights, products, pulled, self._most, frames.frame_count, self._check)
         squares, targets = joint_sums(frames, rest, weights, self._check)
-        motions = improved_motions(motions, squares, targets, _ROUNDS)
+        motions = improved_motions(motions, squares, targets, _ROUNDS, self._check)
         rows = motion_rows(motions)
         gained = 2 * (rows * targets.transpose(0, 2, 1).reshape(rows.shape)).sum() - ((rows @ squares) * rows).sum()
         return Skin(rest, weights, motions, self._total - float(gained))

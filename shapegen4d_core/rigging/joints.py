@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..progress import Check
+
 _KEEP = 1e-9  # pull of the rotation before, relative to the spread of a joint's vertices; decides what they leave open
 
 
 def improved_motions(
-    motions: np.ndarray, squares: np.ndarray, targets: np.ndarray, rounds: int = 5
+    motions: np.ndarray, squares: np.ndarray, targets: np.ndarray, rounds: int = 5, check: Check | None = None
 ) -> np.ndarray:
     """Motions [T,J,3,4] (rotation and translation) after ``rounds`` of fitting one joint after the other.
 
@@ -20,6 +22,8 @@ def improved_motions(
     joint_count = motions.shape[1]
     for _ in range(rounds):
         for joint in range(joint_count):
+            if check is not None:
+                check()
             rows = slice(4 * joint, 4 * joint + 4)
             own = squares[rows, rows]
             if own[3, 3] <= 0:

@@ -45,15 +45,16 @@ class RigReport:
     def hints(self) -> list[str]:
         """One sentence per thing a user should know, frames counted from 1; empty for a rig that fits well."""
         said = []
+        advice = "raise joints, or write" if self.joints == self.joints_asked else "write"  # more would not be used
         if not self.met:
             said.append(
                 f"The rig is off by {self.rms:.3g} % of the box with {self.joints} joints, not {self.target:g} % as "
-                "asked; raise joints, or write the sequence without a rig."
+                f"asked; {advice} the sequence without a rig."
             )
         elif self.target is None and self.rms > GOOD_RMS:
             said.append(
                 f"The rig is off by {self.rms:.2g} % of the box (root mean square): this motion is soft for "
-                f"{self.joints} joints; raise joints, or write the sequence without a rig."
+                f"{self.joints} joints; {advice} the sequence without a rig."
             )
         if self.worst > GOOD_WORST:
             said.append(

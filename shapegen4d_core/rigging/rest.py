@@ -4,17 +4,38 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..progress import Check
+from .moments import VERTEX_BLOCK
+
 _KEEP = 1e-6  # pull of the place before, per frame; decides where the blended motions leave it open
 
 
 def improved_rest(
-    rest: np.ndarray, weights: np.ndarray, products: np.ndarray, pulled: np.ndarray, most: int, frame_count: int
+    rest: np.ndarray,
+    weights: np.ndarray,
+    products: np.ndarray,
+    pulled: np.ndarray,
+    most: int,
+    frame_count: int,
+    check: Check | None = None,
 ) -> np.ndarray:
     """Rest places [V,3] from which the blended motions come nearest to the frames, one 3 x 3 system per vertex.
 
     A frame of a skin is not a rest pose of it where motions are blended, so the places need fitting too. Arguments as
     in :func:`.influences.improved_weights`; ``frame_count`` T scales the pull towards the place before.
     """
+    found = np.empty_like(rest)
+    for start in range(0, len(rest), VERTEX_BLOCK):
+        if check is not None:
+            check()
+        rows = slice(start, start + VERTEX_BLOCK)
+        found[rows] = _solved(rest[rows], weights[rows], products, pulled[rows], most, _KEEP * frame_count)
+    return found
+
+
+def _solved(
+    rest: np.ndarray, weights: np.ndarray, products: np.ndarray, pulled: np.ndarray, most: int, keep: float
+) -> np.ndarray:
     joints = np.argsort(-weights, axis=1, kind="stable")[:, :most]
     shares = np.take_along_axis(weights, joints, axis=1)
     rows = np.arange(len(rest))
@@ -25,6 +46,5 @@ def improved_rest(
         for second in range(joints.shape[1]):
             both = shares[:, first] * shares[:, second]
             blended += both[:, None, None] * products[joints[:, first], joints[:, second], :3]
-    keep = _KEEP * frame_count
     right += keep * rest - blended[:, :, 3]
     return np.linalg.solve(blended[:, :, :3] + keep * np.eye(3), right[:, :, None])[:, :, 0]

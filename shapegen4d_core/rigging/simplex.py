@@ -20,7 +20,8 @@ def simplex_weights(squares: np.ndarray, targets: np.ndarray, start: np.ndarray 
     """
     count, joint_count = targets.shape
     diagonal = np.einsum("njj->nj", squares)
-    scale = np.maximum(diagonal.max(axis=1), 1e-300)
+    scale = np.maximum(np.abs(diagonal), np.abs(targets)).max(axis=1)
+    scale = np.maximum(scale, 1e-300)  # of a vertex that no joint moves away from 0
     if start is None:
         start = np.zeros_like(targets)
         start[np.arange(count), (diagonal / 2 - targets).argmin(axis=1)] = 1.0

@@ -56,7 +56,7 @@ class _Clusters:
         hard = np.zeros((len(self.labels), self.count))
         hard[np.arange(len(self.labels)), self.labels] = 1
         sums = joint_sums(self._frames, self._rest, hard, self._check)
-        self.motions = improved_motions(self.motions, *sums, rounds=1)
+        self.motions = improved_motions(self.motions, *sums, rounds=1, check=self._check)
         self._assign()
 
     def errors(self) -> np.ndarray:

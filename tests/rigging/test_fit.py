@@ -87,6 +87,21 @@ def test_soft_motion_is_said_to_be_soft():
     assert "soft for 6 joints" in soft and f"Frame {off.max(axis=1).argmax() + 1} has a vertex" in worst
 
 
+def test_a_mirrored_body_is_no_rigid_motion():
+    body = bodies(1).vertices[0]
+    mirrored = sequence([body * (side, 1, 1) for side in (-1, 1) * 4], bodies(1).faces[0])
+    rig = fit_rig(mirrored, RigSettings(joints=1, **QUICK))
+    np.testing.assert_allclose(np.linalg.det(rig.rotations), 1)
+    assert rig.report.rms > 10 and "raise joints" in rig.report.hints()[0]
+
+
+def test_joints_that_would_not_be_used_are_not_advised():
+    few = np.random.default_rng(0).normal(size=(6, 5, 3))
+    rig = fit_rig(sequence(few, [[0, 1, 2], [2, 3, 4]]), RigSettings(joints=24, **QUICK))
+    assert rig.joint_count < 24 and rig.report.rms > 5
+    assert "write the sequence without a rig" in rig.report.hints()[0] and "raise" not in rig.report.hints()[0]
+
+
 def test_weights_are_shares_of_few_joints(panda_rig):
     weights = panda_rig.weights
     assert weights.dtype == np.float32 and panda_rig.joints.dtype == np.int32

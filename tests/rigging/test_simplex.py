@@ -69,6 +69,14 @@ def test_one_joint_that_is_exact_gets_everything():
     np.testing.assert_allclose(found, np.eye(5)[[3] * 20], atol=1e-9)
 
 
+@pytest.mark.parametrize("joints", [1, 3])
+def test_a_place_that_all_joints_take_to_zero(joints):
+    """What is wanted there is all that is left of the problem, and no weight can give it."""
+    tiny = np.full((1, 1, joints), 2e-17)
+    found = simplex_weights(*normal(tiny, np.ones((1, 1))))
+    assert found.min() >= 0 and found.sum() == pytest.approx(1)
+
+
 @pytest.fixture
 def vertices():
     """Rest places [V,3], motions [T,J,3,4], frames [T,V,3] and what the weights are solved from."""

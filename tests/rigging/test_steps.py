@@ -10,7 +10,7 @@ import pytest
 from shapegen4d_core.geometry.similarity import fit_similarity
 from shapegen4d_core.rigging.descent import Descent
 from shapegen4d_core.rigging.joints import improved_motions, nearest_rigid, rigid_motions
-from shapegen4d_core.rigging.moments import Frames, homogeneous, joint_sums, motion_products, pulls
+from shapegen4d_core.rigging.moments import VERTEX_BLOCK, Frames, homogeneous, joint_sums, motion_products, pulls
 from shapegen4d_core.rigging.rest import improved_rest
 from shapegen4d_core.rigging.start import clustered_motions
 from tests.rigging.skins import bodies, tube
@@ -127,3 +127,22 @@ def test_rigid_bodies_are_told_apart():
     descent = Descent(frames, 1, fit_rest=False)
     skin = descent.step(descent.begin(frames[0], motions))
     assert descent.rms(skin) < 1e-6
+
+
+def test_every_long_step_can_be_cancelled(skin):
+    """Each asks once per block of vertices, of frames, or per joint."""
+    frames, rest, weights, motions = skin
+    asked = []
+
+    def check() -> None:
+        asked.append(None)
+
+    products, pulled = motion_products(motions), pulls(frames, motions)
+    improved_rest(np.tile(rest, (60, 1)), np.tile(weights, (60, 1)), products, np.tile(pulled, (60, 1, 1)), 4, 5, check)
+    assert len(asked) == -(-60 * len(rest) // VERTEX_BLOCK) > 1
+    asked.clear()
+    improved_motions(motions, *joint_sums(frames, rest, weights), rounds=2, check=check)
+    assert len(asked) == 2 * 4
+    asked.clear()
+    Descent(frames, 4, True, check)
+    assert asked
