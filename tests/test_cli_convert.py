@@ -98,3 +98,10 @@ def test_names_longer_than_any_system_takes_are_one_sentence(folder, capsys, suf
     assert run("a" * 300 + suffix, "-o", folder / "b.glb") == 2
     assert run(folder / "wave.safetensors", "-o", folder / ("b" * 300 + suffix)) == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_warnings_are_one_line_without_a_place_in_the_source(folder, capsys):
+    frames = tuple(np.concatenate([frame, np.float32([[9, 9, 9]])]) for frame in waving(3).vertices)
+    MeshSequence(frames, waving(3).faces, 8.0).save(folder / "loose.safetensors")
+    assert run(folder / "loose.safetensors", "-o", folder / "a.pc2") == 0
+    assert capsys.readouterr().err.startswith("shapegen4d: 1 vertices belong to no face")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from shapegen4d_core.cli import main
+from shapegen4d_core.importing import read_sequence
 from shapegen4d_core.registration.quality import read_quality
 from shapegen4d_core.sequence import Camera, Clip, MeshSequence
 
@@ -52,6 +53,12 @@ def test_saved_meshes_lie_on_the_saved_clip_through_the_saved_camera(made):
     assert np.mean(read.silhouette_iou) > 0.6 and clip.frames.shape[1:3] == (128, 128)
 
 
+def test_a_point_cache_comes_straight_from_a_video(tmp_path):
+    target = tmp_path / "out.mdd"
+    assert main(["generate", CLIP, "-o", str(target), "--track", "--quiet", *SMALL]) == 0
+    assert read_sequence(target).frame_count == 3 and target.with_suffix(".obj").is_file()
+
+
 def test_the_sheet_is_written(made):
     assert (made / "sheet.png").stat().st_size > 10_000
 
@@ -64,6 +71,7 @@ def test_the_sheet_is_written(made):
         (["--texture", "--texture-size", "100"], "size is 100"),
         (["--track", "--track-faces", "3"], "faces is 3"),
         (["--texture", "--frames", "1"], "--frames 2 or more"),
+        (["-o", "out.pc2"], "add --track"),
     ],
 )
 def test_bad_settings_are_refused_before_anything_is_computed(options, said, tmp_path, capsys):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
 
 from .. import __version__
@@ -28,8 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns 0, 2 for input that cannot be used, 130 when cancelled with Ctrl-C."""
     chosen = parser().parse_args(arguments)
     try:
-        check_device(getattr(chosen, "device", None))
-        chosen.run(chosen)
+        with warnings.catch_warnings():
+            warnings.showwarning = _tell
+            check_device(getattr(chosen, "device", None))
+            chosen.run(chosen)
     except InputError as error:
         print(f"shapegen4d: {error}", file=sys.stderr)
         return REFUSED
@@ -37,3 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("shapegen4d: cancelled; unfinished files were removed.", file=sys.stderr)
         return CANCELLED
     return 0
+
+
+def _tell(message: Warning | str, *_: object, **__: object) -> None:
+    """A warning as one line, without the place in the source that raised it."""
+    print(f"shapegen4d: {message}", file=sys.stderr)

@@ -50,6 +50,8 @@ def check_finishing(chosen: argparse.Namespace) -> None:
         raise InputError("--save-camera needs the camera that --pose finds; add --pose.")
     if chosen.frames == 1 and (chosen.track or chosen.texture):
         raise InputError("--track and --texture carry a mesh from frame to frame; give --frames 2 or more.")
+    if _one_topology(chosen) and not (chosen.track or chosen.texture):
+        raise InputError(f"{chosen.output} holds one mesh that moves; add --track, or write .glb, .usdc or a folder.")
     _settings(chosen)
 
 
@@ -84,17 +86,23 @@ def finish(clip: Clip, meshes: MeshSequence, chosen: argparse.Namespace) -> Fini
 
 
 def _settings(chosen: argparse.Namespace) -> tuple[Any, Any, Any]:
-    """Settings of the three stages, checked. A texture needs one topology, so tracking is then never split."""
+    """Settings of the three stages, checked. Tracking is never split where a texture or the format needs one mesh."""
     from ..registration.pose import PoseSettings
     from ..registration.tracking import TrackSettings
     from ..texturing import TextureSettings
 
-    on_change = "force" if chosen.texture else "split"
+    on_change = "force" if chosen.texture or _one_topology(chosen) else "split"
     return (
         PoseSettings(fov_degrees=chosen.fov, seed=chosen.seed),
         TrackSettings(faces=chosen.track_faces, on_change=on_change, seed=chosen.seed),
         TextureSettings(size=chosen.texture_size),
     )
+
+
+def _one_topology(chosen: argparse.Namespace) -> bool:
+    from ..export import format_of
+
+    return format_of(chosen.output).one_topology
 
 
 def _print_quality(meshes: MeshSequence, clip: Clip, camera: Camera | None, chosen: argparse.Namespace) -> None:

@@ -23,6 +23,7 @@ class Format:
     writer: str  # module below this package, a colon, function
     options: frozenset[str]
     package: str | None = None  # import name of an optional library it needs
+    one_topology: bool = False  # whether all frames must share their faces
 
     def load(self) -> Callable[..., Path]:
         """The writer; formats that nobody asks for import nothing."""
@@ -40,7 +41,7 @@ FORMATS = (
         "glb", (".glb",), "one animated GLB", "glb:write_glb",
         _options(f"{_GLB} encoding loop quantize normals root_motion"),
     ),
-    Format("rig", (".glb",), "one skinned GLB", "rigged:write_rigged_glb", _options(f"{_GLB} rig")),
+    Format("rig", (".glb",), "one skinned GLB", "rigged:write_rigged_glb", _options(f"{_GLB} rig"), None, True),
     Format(
         "usd", (".usdz", ".usdc", ".usda"), "one USD stage with time samples", "usd:write_usd",
         _options("up_axis metres_per_unit camera unlit extras"), "pxr",
@@ -51,7 +52,7 @@ FORMATS = (
     ),
     Format(
         "cache", (".pc2", ".mdd"), "a point cache and its base mesh", "point_cache:write_point_cache",
-        _options("unlit extras"),
+        _options("unlit extras"), None, True,
     ),
     Format("safetensors", (".safetensors",), "the sequence as it is", "saved:write_saved", _options("")),
 )  # fmt: skip

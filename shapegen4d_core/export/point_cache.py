@@ -132,8 +132,6 @@ def _check_neighbours(path: Path, names: tuple[str, ...]) -> None:
 
 
 def _warn_of_losses(sequence: MeshSequence) -> None:
-    if sequence.normals is not None:
-        warnings.warn("A point cache holds no normals: programs compute them from the positions.", stacklevel=3)
     writes_opaque(sequence.texture, stacklevel=4)
     loose = len(sequence.vertices[0]) - len(np.unique(sequence.faces[0]))
     if loose:
