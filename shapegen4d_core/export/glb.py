@@ -31,6 +31,7 @@ from .gltf_camera import add_camera, check_cameras
 from .gltf_document import Document, asset_entry
 from .gltf_material import add_material
 from .key_times import played_frames
+from .requests import warn_of_points
 
 __all__ = ["uses_morph_targets", "write_glb"]
 
@@ -73,6 +74,7 @@ def write_glb(
         raise InputError(f"Cannot write {path} as a GLB: the name must end in .glb.")
     options = GlbOptions(encoding, interpolation, loop, unlit, texture_format, quantize, normals, root_motion)
     options.check_sequence(sequence)
+    warn_of_points(sequence, stacklevel=3)
     if camera is not None:
         check_cameras(camera, sequence.frame_count)
     asset = asset_entry(sequence, extras, {} if loop == "hold" else {"loop": loop})

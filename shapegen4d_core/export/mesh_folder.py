@@ -8,7 +8,6 @@ empty. Nothing is turned: y up, front +z, lengths as they are.
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from ..storage import atomic_folder
 from .glb_still import GlbStills
 from .obj_file import write_material, write_obj, write_picture, writes_opaque
 from .ply_file import write_ply
-from .requests import check_light
+from .requests import check_light, warn_of_points
 from .still import Stills
 
 KINDS = ("obj", "ply", "glb")
@@ -120,11 +119,5 @@ def _check_request(sequence: MeshSequence, kind: str, unlit: bool) -> None:
 def _warn_of_losses(sequence: MeshSequence, kind: str) -> None:
     if kind == "obj":
         writes_opaque(sequence.texture, stacklevel=4)
-    if kind != "glb":
-        return
-    lost = [t + 1 for t, faces in enumerate(sequence.faces) if not len(faces) and len(sequence.vertices[t])]
-    if lost:
-        warnings.warn(
-            f"A GLB holds no vertices without faces: those of frame {lost[0]} ({len(lost)} such frames) are left out.",
-            stacklevel=3,
-        )
+    if kind == "glb":
+        warn_of_points(sequence, stacklevel=4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from ..errors import InputError
 from ..sequence import MeshSequence
 
@@ -20,3 +22,13 @@ def check_light(sequence: MeshSequence, unlit: bool) -> None:
     """Raise InputError for ``unlit`` without a texture to show."""
     if unlit and sequence.texture is None:
         raise InputError(f"unlit shows only a texture, and {sequence.name!r} has none; switch it off.")
+
+
+def warn_of_points(sequence: MeshSequence, stacklevel: int) -> None:
+    """Warn of frames with vertices but no faces, which a GLB shows as empty."""
+    lost = [t + 1 for t, faces in enumerate(sequence.faces) if not len(faces) and len(sequence.vertices[t])]
+    if lost:
+        warnings.warn(
+            f"A GLB holds no vertices without faces: those of frame {lost[0]} ({len(lost)} such frames) are left out.",
+            stacklevel=stacklevel,
+        )

@@ -80,3 +80,10 @@ def test_large_meshes_get_32_bit_indices(tmp_path):
     assert [glb.json["accessors"][index]["componentType"] for index in indices] == [5123, 5125]
     np.testing.assert_array_equal(glb.at(0.9 / 24)[0]["faces"], faces)
     np.testing.assert_array_equal(glb.at(1.9 / 24)[0]["faces"], faces[::-1])
+
+
+def test_points_without_faces_are_said_to_be_left_out(tmp_path):
+    points, faces = sphere()
+    loose = MeshSequence((points, points), (np.zeros((0, 3), np.int32), faces), 8.0)
+    with pytest.warns(UserWarning, match="those of frame 1 .1 such frames. are left out"):
+        write_glb(loose, tmp_path / "a.glb")
