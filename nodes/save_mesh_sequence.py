@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ class SaveMeshSequence(io.ComfyNode):
                     "ComfyUI's temporary folder.",
                 ),
                 io.String.Output("path", tooltip="What was written, below ComfyUI's output folder."),
-                io.String.Output("report", tooltip="Frames, size on the disk, and how well bones fit, as text."),
+                io.String.Output("report", tooltip="Frames, size, how well bones fit and what was lost, as text."),
             ],
         )
 
@@ -73,7 +74,10 @@ class SaveMeshSequence(io.ComfyNode):
         path = Path(folder) / f"{name}_{counter:05}_{suffix}"
         hooks = {"progress": host.progress_bar(), "check": host.check_stopped}
         lines = export_options.fit_bones(meshes, options, hooks)
-        write_sequence(meshes, path, extras=_workflow(cls.hidden), **options, **hooks)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            write_sequence(meshes, path, extras=_workflow(cls.hidden), **options, **hooks)
+        lines += [str(warning.message) for warning in caught]
         relative = (Path(subfolder) / path.name).as_posix()
         report = "\n".join([_written(relative, path, meshes), *lines])
         if suffix == ".glb":

@@ -125,8 +125,7 @@ def test_node_files_import_nothing_heavy_when_the_host_starts(path):
             top |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             top.add("." if node.level == 1 else ".." if node.level else node.module.split(".")[0])
-    light = {".", "__future__", "comfy_api", "collections", "contextlib", "dataclasses", "fractions", "functools"}
-    light |= {"importlib", "io", "itertools", "json", "logging", "math", "os", "pathlib", "re", "typing", "uuid"}
+    light = {".", "comfy_api", *sys.stdlib_module_names}
     assert top <= light, f"imported at module level: {sorted(top - light)}"
 
 

@@ -86,6 +86,13 @@ def test_files_of_one_name_have_previews_of_their_own(run, moving, chain):
     assert shown[0] != shown[1] and shown[0].read_bytes() != shown[1].read_bytes()
 
 
+def test_what_a_format_cannot_hold_is_in_the_report(run, core, moving):
+    corners = tuple(np.concatenate([frame, np.float32([[9, 9, 9]])]) for frame in moving.vertices)
+    loose = core("sequence").MeshSequence(corners, moving.faces, 8.0)
+    report = run("SaveMeshSequence", meshes=loose, format="point cache").result[2]
+    assert "1 vertices belong to no face" in report.splitlines()[1]
+
+
 def test_bones_follow_a_rigid_motion(run, moving):
     saved = run("SaveMeshSequence", meshes=moving, format="glb with bones", **{"format.joints": 1})
     assert "3 frames at 8 per second" in saved.result[2] and "1 joints, at most 1 per vertex" in saved.result[2]
