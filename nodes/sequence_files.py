@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -22,8 +23,15 @@ def choices() -> list[str]:
     import folder_paths
 
     given, made = Path(folder_paths.get_input_directory()), Path(folder_paths.get_output_directory())
-    newest = sorted(_names(made), key=lambda name: -(made / name).stat().st_mtime)
+    newest = sorted(_names(made), key=lambda name: -_changed(made / name))
     return [NONE, *_names(given), *(name + _OUTPUT for name in newest)]
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # gone since it was listed
+        return 0.0
 
 
 def _names(base: Path) -> list[str]:
@@ -31,7 +39,8 @@ def _names(base: Path) -> list[str]:
 
     folders: dict[Path, list[Path]] = {}
     for path in islice((base / FOLDER).rglob("*"), _MOST):
-        folders.setdefault(path.parent, []).append(path)
+        if os.path.exists(path):  # a link may lead nowhere
+            folders.setdefault(path.parent, []).append(path)
     names = []
     for folder, files in folders.items():
         if folder / MANIFEST in files:
@@ -49,9 +58,10 @@ def resolve(name: str) -> Path:
     import folder_paths
 
     marked = name.endswith(_OUTPUT)
-    base = Path(folder_paths.get_output_directory() if marked else folder_paths.get_input_directory()).resolve()
-    path = (base / name.removesuffix(_OUTPUT)).resolve()
-    if not path.is_relative_to(base) or path == base or not path.exists():
+    base = Path(folder_paths.get_output_directory() if marked else folder_paths.get_input_directory())
+    base = Path(os.path.abspath(base))  # as written: links that people put there are followed
+    path = Path(os.path.abspath(base / name.removesuffix(_OUTPUT)))
+    if not path.is_relative_to(base) or path == base or not os.path.exists(path):
         raise ValueError(
             f"There is no {name!r} below ComfyUI's input or output folder; put the file into input/3d, press R and "
             "choose it from the list."
@@ -65,7 +75,7 @@ def fingerprint(name: str) -> str:
         return NONE
     path = resolve(name)
     folder = path if path.is_dir() else path.parent if path.suffix == ".json" else None
-    files = sorted(folder.iterdir()) if folder else [path]
+    files = [file for file in sorted(folder.iterdir()) if file.exists()] if folder else [path]
     return ";".join(f"{file.name}:{file.stat().st_size}:{file.stat().st_mtime_ns}" for file in files)
 
 

@@ -21,6 +21,7 @@ from .container import Gltf
 from .fields import flag, integer, numbers, part, text
 
 PIXEL_LIMIT = 2**26  # 8192 x 8192
+PICTURES_LIMIT = 2**31  # bytes of all pictures of one file
 _FORMATS = ("PNG", "JPEG", "WEBP")
 
 
@@ -48,6 +49,7 @@ class Paints:
     def __init__(self, gltf: Gltf) -> None:
         self._gltf = gltf
         self._pictures: dict[int, np.ndarray] = {}
+        self._room = PICTURES_LIMIT
 
     def read(self, index: int, where: str) -> Paint:
         """Material ``index``. Raises InputError for a broken reference, a picture that is none or is too large."""
@@ -75,7 +77,10 @@ class Paints:
             raise InputError(f"{name} has no picture in a format that is read ({', '.join(_FORMATS)})")
         source = integer(webp if "source" in webp else entry, "source", name)
         if source not in self._pictures:
-            self._pictures[source] = self._picture(source, name)
+            picture = self._pictures[source] = self._picture(source, name)
+            self._room -= picture.nbytes
+            if self._room < 0:
+                raise InputError(f"its pictures unpack to more than {PICTURES_LIMIT >> 30} GiB, the most that is read")
         return self._pictures[source]
 
     def _picture(self, index: int, where: str) -> np.ndarray:

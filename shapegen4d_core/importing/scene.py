@@ -19,6 +19,8 @@ from .primitives import Surface, read_surface
 from .skinning import Influence, Skin
 
 VERTEX_LIMIT = 10_000_000
+FACE_LIMIT = 4 * VERTEX_LIMIT
+PIECE_LIMIT = 200_000
 World = np.ndarray | dict[int, np.ndarray]  # world matrices by node: of all [N,4,4], or of those that count
 
 
@@ -94,10 +96,17 @@ class Meshes:
 
         Raises InputError when there is no triangle or too much.
         """
-        pieces = [piece for node in shown for piece in self._pieces(node)]
+        pieces: list[Piece] = []
+        for node in shown:
+            pieces += self._pieces(node)
+            if len(pieces) > PIECE_LIMIT:
+                raise InputError(f"it shows over {PIECE_LIMIT} pieces of meshes, the most that are read")
         counts = [len(piece.surface.positions) for piece in pieces]
         if sum(counts) > VERTEX_LIMIT:
             raise InputError(f"it shows {sum(counts)} vertices, at most {VERTEX_LIMIT} are read")
+        face_count = sum(len(piece.surface.faces) for piece in pieces)
+        if face_count > FACE_LIMIT:
+            raise InputError(f"it shows {face_count} triangles, at most {FACE_LIMIT} are read")
         if not any(len(piece.surface.faces) for piece in pieces):
             raise InputError("the scene shows no triangles")
         starts = np.cumsum([0, *counts[:-1]])

@@ -9,6 +9,7 @@ Windows does not limit) and prints nothing. Nothing of this package is imported,
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 
@@ -45,6 +46,7 @@ def read_everything(path: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.path.pop(0)  # the folder of this file, whose modules are none of the library's
+    here = os.path.dirname(os.path.abspath(__file__))  # whose modules are none of the library's
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != here]  # it need not be there, nor be first
     limit_memory(int(sys.argv[2]))
     sys.exit(0 if read_everything(sys.argv[1]) else 1)

@@ -145,6 +145,22 @@ def test_pictures_with_too_many_pixels_are_refused(tmp_path, monkeypatch):
         load(painted_file(encoded("PNG")), tmp_path)
 
 
+def test_pictures_that_together_take_too_much_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(materials, "PICTURES_LIMIT", 2 * 5 * 3 * 3)
+    file = painted_file(encoded("PNG"))
+    for number in (1, 2):
+        file.document["images"].append(file.picture(encoded("PNG"), "image/png"))
+        file.document["textures"].append({"source": number})
+        surface = {"baseColorTexture": {"index": number}}
+        file.document["materials"].append({"name": str(number), "pbrMetallicRoughness": surface})
+        primitives = file.document["meshes"][0]["primitives"]
+        primitives.append({**primitives[0], "material": number})
+    with pytest.raises(InputError, match="pictures unpack to more"):
+        load(file, tmp_path)
+    monkeypatch.setattr(materials, "PICTURES_LIMIT", 3 * 5 * 3 * 3)
+    assert len(load(file, tmp_path).materials) == 3
+
+
 def test_the_material_names_the_coordinates(tmp_path):
     mesh = load(painted_file(encoded("PNG"), {"texCoord": 1}, sets=2), tmp_path)
     np.testing.assert_array_equal(mesh.uv, UV + 1)

@@ -109,6 +109,29 @@ def test_more_vertices_than_memory_should_hold_are_refused(tmp_path):
         load_animated(write_json(tmp_path / "b.glb", document, rest))
 
 
+def test_more_triangles_than_memory_should_hold_are_refused(tmp_path):
+    file = triangle_file()
+    file.write(tmp_path / "a.glb")
+    document, rest = read_json(tmp_path / "a.glb")
+    document["accessors"].append({"componentType": 5121, "count": 3_000_000, "type": "SCALAR"})  # takes no bytes
+    document["meshes"][0]["primitives"][0]["indices"] = len(document["accessors"]) - 1
+    document["nodes"] = [{"mesh": 0} for _ in range(100)]
+    document["scenes"] = [{"nodes": list(range(100))}]
+    with pytest.raises(InputError, match="100000000 triangles"):
+        load_animated(write_json(tmp_path / "b.glb", document, rest))
+
+
+def test_more_pieces_than_anyone_shows_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("shapegen4d_core.importing.scene.PIECE_LIMIT", 1000)
+    triangle_file().write(tmp_path / "a.glb")
+    document, rest = read_json(tmp_path / "a.glb")
+    document["meshes"][0]["primitives"] *= 100
+    document["nodes"] = [{"mesh": 0} for _ in range(11)]
+    document["scenes"] = [{"nodes": list(range(11))}]
+    with pytest.raises(InputError, match="over 1000 pieces"):
+        load_animated(write_json(tmp_path / "b.glb", document, rest))
+
+
 def test_chains_of_nodes_deeper_than_the_stack_are_read(tmp_path):
     file = triangle_file()
     file.document["nodes"] = [{"children": [i + 1], "translation": [0, 0, 1]} for i in range(3000)] + [{"mesh": 0}]

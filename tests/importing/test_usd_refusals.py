@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from shapegen4d_core import usd_library
 from shapegen4d_core.errors import Cancelled, InputError
 from shapegen4d_core.export.usd import write_usd
-from shapegen4d_core.importing import usd_files
+from shapegen4d_core.importing import usd_files, usd_probe
 from shapegen4d_core.importing.usd import read_usd
 from shapegen4d_core.sequence import MeshSequence
 from tests.export.shapes import changing, waving
@@ -167,6 +169,16 @@ def test_arrays_that_would_take_all_memory_are_not_made(tmp_path, monkeypatch):
     monkeypatch.setattr(usd_files, "_PROBE_BYTES", 1 << 20)  # too little to load the library
     if sys.platform == "linux":
         refused(path, "damaged, too large")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 always puts the program's folder first")
+def test_the_other_process_where_python_leaves_the_programs_folder_out(tmp_path):
+    """As an embedded Python on Windows does, and as PYTHONSAFEPATH asks."""
+    path = tmp_path / "a.usda"
+    path.write_text(HEAD + square())
+    library = str(Path(pytest.importorskip("pxr").__path__[0]).parent)
+    command = [sys.executable, "-P", "-S", usd_probe.__file__, str(path), str(8 << 30)]
+    assert subprocess.run(command, env={**os.environ, "PYTHONPATH": library}).returncode == 0
 
 
 def test_a_file_without_end_is_given_up(tmp_path, monkeypatch):

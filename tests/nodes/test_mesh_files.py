@@ -177,3 +177,22 @@ def test_contact_sheet_and_transparent_files(run, base):
         assert len(files) == 4 and picture.getpixel((3, 3))[3] == 0
     with pytest.raises(ValueError, match="one mask of the same size"):
         run("SaveAnimation", images=pictures, masks=masks[:2])
+
+
+def test_links_are_followed_and_those_that_lead_nowhere_do_not_disturb(run, base, nodes, moving, tmp_path):
+    node = nodes["ShapeGen4D_LoadMeshSequence"]
+    moving.save(tmp_path / "elsewhere.safetensors")
+    folder = base / "output" / "3d" / "links"
+    folder.mkdir(parents=True)
+    (folder / "there.safetensors").symlink_to(tmp_path / "elsewhere.safetensors")
+    (folder / "gone.glb").symlink_to(tmp_path / "gone.glb")
+    (folder / "sequence.json").symlink_to(tmp_path / "gone.json")
+    file = next(entry for entry in node.define_schema().inputs if entry.id == "file")
+    listed = [name for name in file.options["options"] if name.startswith("3d/links")]
+    assert listed == ["3d/links/there.safetensors [output]"]
+    assert run("LoadMeshSequence", file=listed[0]).result[2] == 3
+    assert "there.safetensors" in node.fingerprint_inputs(listed[0], 0.0)
+    assert "gone.glb" not in node.fingerprint_inputs("3d/links [output]", 0.0)
+    for name in ("../../etc/passwd", "3d/../../x", "/etc/passwd", "a" * 300, "."):
+        with pytest.raises(ValueError, match="There is no"):
+            run("LoadMeshSequence", file=name)
