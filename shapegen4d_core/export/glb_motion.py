@@ -12,6 +12,7 @@ from ..progress import Check
 from ..sequence import MeshSequence
 from .gltf_document import Document
 from .key_times import key_times
+from .quaternions import shorter_ways
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,6 @@ def find_motion(sequence: MeshSequence, kind: str, check: Check | None = None) -
         if check is not None:
             check()
         rotations[frame] = _best_rotation(rest, sequence.vertices[frame].astype(np.float64) - translations[frame])
-        if rotations[frame] @ rotations[frame - 1] < 0:
-            rotations[frame] *= -1  # the same rotation, on the shorter way from the frame before
     return Motion(translations, rotations)
 
 
@@ -82,6 +81,8 @@ def add_motion(
     document.node(node)["translation"] = motion.translations[0].tolist()
     shown = list(played)
     times = document.spool.key_times(key_times(range(len(shown)), fps))
-    for path, values in (("translation", motion.translations), ("rotation", motion.rotations)):
-        if values is not None:
-            document.animate(node, path, times, document.spool.key_values(values[shown]), interpolation)
+    keys = {"translation": motion.translations[shown]}
+    if motion.rotations is not None:
+        keys["rotation"] = shorter_ways(motion.rotations[shown])
+    for path, values in keys.items():
+        document.animate(node, path, times, document.spool.key_values(values), interpolation)

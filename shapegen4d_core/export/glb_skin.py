@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from ..camera import Camera
 from ..errors import InputError
@@ -28,6 +27,7 @@ from .gltf_camera import add_camera, check_cameras
 from .gltf_document import Document, asset_entry
 from .gltf_material import add_material
 from .key_times import key_times, played_frames
+from .quaternions import quaternions
 from .requests import check_drawable
 from .surfaces import Surfaces
 
@@ -143,15 +143,7 @@ def _add_skin(
     for number, node in enumerate(nodes):
         turns = rig.rotations[:, number]
         places = turns @ pivots[number] + rig.translations[:, number]
-        keys = (("translation", places.astype(np.float32)), ("rotation", quaternions(turns)))
-        for path, values in keys:
-            document.animate(node, path, times, spool.key_values(values[shown]), mode)
+        for path, values in (("translation", places), ("rotation", quaternions(turns))):
+            stored = spool.key_values(values[shown].astype(np.float32))
+            document.animate(node, path, times, stored, mode)
         tick(progress, check, number + 1, rig.joint_count)
-
-
-def quaternions(turns: np.ndarray) -> np.ndarray:
-    """Unit quaternions [T,4] float32 (x, y, z, w) of rotations [T,3,3], each on the shorter way from the one before."""
-    found = Rotation.from_matrix(turns).as_quat()
-    signs = np.where((found[1:] * found[:-1]).sum(axis=1) < 0, -1.0, 1.0)
-    found[1:] *= np.cumprod(signs)[:, None]
-    return found.astype(np.float32)

@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from ..camera import Camera
 from ..errors import InputError
 from .gltf_document import Document
 from .key_times import key_times
+from .quaternions import quaternions, shorter_ways
 
 _NEAR = 0.01  # of the smallest radius; the far plane is left open
 
@@ -36,15 +36,16 @@ def add_camera(
         "znear": _NEAR * min(entry.radius for entry in cameras),
     }
     eyes = np.array([entry.eye() for entry in cameras])
-    turns = _rotations(cameras)
+    turns = quaternions(np.array([entry.axes().T for entry in cameras]))
     index = document.add("cameras", {"name": "camera", "type": "perspective", "perspective": lens})
     pose = {"translation": eyes[0].tolist(), "rotation": turns[0].tolist()}
     node = document.add("nodes", {"name": "camera", "camera": index, **pose})
     document.roots.append(node)
     if len(cameras) > 1:
         times = document.spool.key_times(key_times(range(len(played)), fps))
-        for path, values in (("translation", eyes), ("rotation", turns)):
-            stored = document.spool.key_values(values[list(played)].astype(np.float32))
+        shown = list(played)
+        for path, values in (("translation", eyes[shown]), ("rotation", shorter_ways(turns[shown]))):
+            stored = document.spool.key_values(values.astype(np.float32))
             document.animate(node, path, times, stored, interpolation)
     return node
 
@@ -65,12 +66,3 @@ def check_cameras(camera: Camera | Sequence[Camera], frame_count: int) -> list[C
             "give cameras with one fov_degrees, width and height, or write USD."
         )
     return cameras
-
-
-def _rotations(cameras: Sequence[Camera]) -> np.ndarray:
-    """Unit quaternions [K,4] of the cameras, each on the shorter way from the one before."""
-    turns = Rotation.from_matrix([camera.axes().T for camera in cameras]).as_quat()
-    for frame in range(1, len(turns)):
-        if turns[frame] @ turns[frame - 1] < 0:
-            turns[frame] *= -1
-    return turns

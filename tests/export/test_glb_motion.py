@@ -125,3 +125,16 @@ def test_one_frame_stands_where_it_is(tmp_path):
     sequence = walking(1)
     path = write_glb(sequence, tmp_path / "a.glb", root_motion="rigid", quantize=True)
     np.testing.assert_allclose(load_animated(path).vertices[0], sequence.vertices[0], atol=1e-4)
+
+
+def test_a_full_turn_closes_on_the_shorter_way(tmp_path):
+    """A body that spins once on its loop is a quaternion that ends opposite to where it began."""
+    rest = waving(4).vertices[1]
+    turns = Rotation.from_euler("y", np.arange(0.0, 360.0, 45.0)[:, None], degrees=True)
+    frames = tuple(np.float32(turn.apply(rest)) for turn in turns)
+    sequence = MeshSequence(frames, waving(8).faces, 8.0)
+    path = write_glb(sequence, tmp_path / "a.glb", interpolation="LINEAR", loop="cycle", root_motion="rigid")
+    glb = read_glb(path)
+    (turned,) = [c for c in glb.json["animations"][0]["channels"] if c["target"]["path"] == "rotation"]
+    keys = glb.accessor(glb.json["animations"][0]["samplers"][turned["sampler"]]["output"])
+    assert len(keys) == 9 and (keys[1:] * keys[:-1]).sum(axis=1).min() > 0.9
