@@ -50,6 +50,8 @@ def _rows(columns: Columns, *names: str) -> np.ndarray | None:
 def _faces(elements: dict[str, Columns], vertex_count: int) -> np.ndarray:
     columns = elements.get("face", {})
     corners = columns.get("vertex_indices", columns.get("vertex_index"))
+    if "tristrips" in elements:
+        raise InputError("its faces are triangle strips, which are not read; save it with a list of faces")
     if corners is None and "face" not in elements:
         return np.zeros((0, 3), np.int32)
     if not isinstance(corners, Lists):

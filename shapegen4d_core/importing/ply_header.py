@@ -53,7 +53,8 @@ def parse_header(content: bytes) -> Header:
         raise InputError("it is not PLY: its header is missing or has no end")
     size = len(head) + len(mark) + len(rest.partition(b"\n")[0]) + 1 if b"\n" in rest else len(content)
     order, elements, pictures = None, [], []
-    for line in head.decode("utf-8", "replace").splitlines()[1:]:
+    for row in head.splitlines()[1:]:  # as bytes: text ends its lines at further characters, which comments may have
+        line = row.decode("utf-8", "replace")
         words = line.split()
         if not words or words[0] == "obj_info":
             continue

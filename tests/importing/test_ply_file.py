@@ -72,6 +72,14 @@ def test_coordinates_and_normals_among_other_properties(tmp_path, names):
     np.testing.assert_array_equal(still.faces, [[0, 1, 2]])
 
 
+@pytest.mark.parametrize("comment", ["K\u00e4fer \u0085 b", "a \x1c b \x0c c", "a \u2028 b"])
+@pytest.mark.parametrize("coding", ["utf-8", "latin-1"])
+def test_comments_of_any_characters(tmp_path, comment, coding):
+    content = header("ascii", "comment WORDS", vertex(1)) + b"0 0 1\n"
+    still = read(tmp_path, content.replace(b"WORDS", comment.encode(coding, "replace")))
+    assert still.vertices.tolist() == [[0, 0, 1]]
+
+
 def test_lists_before_other_properties_of_a_face(tmp_path):
     faces = face(2) + "\nproperty list uchar float texcoord\nproperty int flags"
     head = header("binary_little_endian", vertex(), faces)
@@ -134,6 +142,7 @@ DAMAGED = {
     "many faces": (header(LITTLE, vertex(), face(2**30)) + SOLID + bytes(13), "ends inside its face rows"),
     "long list": (header(LITTLE, vertex(), face(1, "uint")) + SOLID + b"\xff\xff\xff\xff", "more than it has bytes"),
     "negative list": (header(LITTLE, vertex(), face(1, "int")) + SOLID + b"\xff\xff\xff\xff", "more than it has"),
+    "strips": (header("ascii", vertex(1), face(1).replace("face", "tristrips")) + b"0 0 0\n3 0 0 0", "triangle strips"),
     "two corners": (header("ascii", vertex(3), face(1)) + b"0 0 0\n1 0 0\n0 1 0\n2 0 1", "2 corners"),
     "corner out of range": (header("ascii", vertex(3), face(1)) + b"0 0 0\n1 0 0\n0 1 0\n3 0 1 3", "0..3"),
     "corner below": (header("ascii", vertex(3), face(1)) + b"0 0 0\n1 0 0\n0 1 0\n3 0 1 -1", "-1..1"),
