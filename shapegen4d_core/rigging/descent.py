@@ -14,7 +14,7 @@ import numpy as np
 from ..progress import Check
 from .influences import improved_weights, joint_errors
 from .joints import improved_motions, nearest_rigid
-from .moments import Frames, homogeneous, joint_sums, motion_products, motion_rows, pulls
+from .moments import Frames, homogeneous, joint_sums, motion_products, motion_rows, pulls, vertex_blocks
 from .rest import improved_rest
 
 _ROUNDS = 2  # of all joints' motions per step
@@ -44,9 +44,10 @@ class Descent:
     def begin(self, rest: np.ndarray, motions: np.ndarray) -> Skin:
         """A skin in which every vertex follows the one joint that carries it best."""
         products, pulled = motion_products(motions), pulls(self._frames, motions, self._check)
-        best = joint_errors(homogeneous(rest), products, pulled).argmin(axis=1)
-        weights = np.zeros((len(rest), motions.shape[1]))
-        weights[np.arange(len(rest)), best] = 1
+        places, weights = homogeneous(rest), np.zeros((len(rest), motions.shape[1]))
+        for rows in vertex_blocks(len(rest), self._check):
+            best = joint_errors(places[rows], products, pulled[rows]).argmin(axis=1)
+            np.put_along_axis(weights[rows], best[:, None], 1.0, axis=1)
         self._pace = 1.0
         return Skin(rest, weights, motions)
 

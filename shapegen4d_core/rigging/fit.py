@@ -15,7 +15,7 @@ from ..geometry.coincident import coincident_vertices
 from ..progress import Check, Progress
 from ..sequence import MeshSequence
 from .descent import Descent, Skin
-from .moments import Frames
+from .moments import Frames, vertex_blocks
 from .report import RigReport
 from .rig import Rig, grained
 from .settings import RigSettings
@@ -47,7 +47,7 @@ def fit_rig(
     centre, size = (low + high) / 2, float(np.linalg.norm(high - low)) or 1.0
     run = _Run(Frames(sequence.vertices, first, centre, size), settings, progress, check)
     skin = run.fitted()
-    joints, weights, motions = _ordered(skin, settings.influences)
+    joints, weights, motions = _ordered(skin, settings.influences, check)
     rotations = motions[..., :3]
     translations = motions[..., 3] * size + centre - rotations @ centre
     rest = (skin.rest * size + centre).astype(np.float32)
@@ -140,12 +140,15 @@ def _joint_counts(most: int) -> list[int]:
     return [*counts, most]
 
 
-def _ordered(skin: Skin, influences: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _ordered(
+    skin: Skin, influences: int, check: Check | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Joints [V,K], weights [V,K] and motions [T,J,3,4] of the joints that are used, those that carry most first.
 
     Entries without weight name joint 0, as glTF 2.0 (3.7.3.3) wants it.
     """
-    joints, weights = grained(skin.weights, influences)
+    parts = [grained(skin.weights[rows], influences) for rows in vertex_blocks(len(skin.weights), check)]
+    joints, weights = (np.concatenate(part) for part in zip(*parts))
     carried = np.bincount(joints.reshape(-1), weights.reshape(-1), skin.motions.shape[1])
     order = np.argsort(-carried, kind="stable")[: np.count_nonzero(carried)]
     number = np.zeros(skin.motions.shape[1], np.int32)

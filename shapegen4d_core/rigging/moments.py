@@ -33,12 +33,22 @@ class Frames:
         return (self._vertices[frame][self._chosen].astype(np.float64) - self._centre) / self._size
 
     def blocks(self, check: Check | None = None) -> Iterator[tuple[int, np.ndarray]]:
-        """First frame and vertices [V,3B] of runs of B frames; ``check`` is called before each."""
+        """First frame and vertices [V,3B] of runs of B frames; ``check`` is called before each frame."""
         for start in range(0, self.frame_count, FRAME_BLOCK):
-            if check is not None:
-                check()
-            stop = min(start + FRAME_BLOCK, self.frame_count)
-            yield start, np.concatenate([self[frame] for frame in range(start, stop)], axis=1)
+            run = []
+            for frame in range(start, min(start + FRAME_BLOCK, self.frame_count)):
+                if check is not None:
+                    check()
+                run.append(self[frame])
+            yield start, np.concatenate(run, axis=1)
+
+
+def vertex_blocks(vertex_count: int, check: Check | None = None) -> Iterator[slice]:
+    """All vertices in blocks small enough that a cancel between two takes effect at once."""
+    for start in range(0, vertex_count, VERTEX_BLOCK):
+        if check is not None:
+            check()
+        yield slice(start, start + VERTEX_BLOCK)
 
 
 def homogeneous(points: np.ndarray) -> np.ndarray:
@@ -64,7 +74,9 @@ def pulls(frames: Frames, motions: np.ndarray, check: Check | None = None) -> np
     rows = motion_rows(motions)
     total = np.zeros((frames.vertex_count, rows.shape[1]))
     for start, block in frames.blocks(check):
-        total += block @ rows[3 * start : 3 * start + block.shape[1]]
+        columns = rows[3 * start : 3 * start + block.shape[1]]
+        for chosen in vertex_blocks(frames.vertex_count, check):
+            total[chosen] += block[chosen] @ columns
     return total.reshape(frames.vertex_count, -1, 4)
 
 
@@ -72,16 +84,19 @@ def joint_sums(
     frames: Frames, rest: np.ndarray, weights: np.ndarray, check: Check | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Z^T Z [4J,4J] and, by frame, the transpose of V^T Z [T,4J,3], for rest places [V,3] and weights [V,J]."""
-    joint_count = weights.shape[1]
-    weighted = (weights[:, :, None] * homogeneous(rest)[:, None, :]).reshape(len(rest), 4 * joint_count)
-    targets = np.empty((frames.frame_count, 4 * joint_count, 3))
+    places, size = homogeneous(rest), 4 * weights.shape[1]
+    targets = np.zeros((frames.frame_count, size, 3))
     for start, block in frames.blocks(check):
-        found = (weighted.T @ block).reshape(4 * joint_count, -1, 3)
-        targets[start : start + found.shape[1]] = found.transpose(1, 0, 2)
-    squares = np.zeros((4 * joint_count, 4 * joint_count))
-    for start in range(0, len(rest), VERTEX_BLOCK):
-        if check is not None:
-            check()
-        rows = weighted[start : start + VERTEX_BLOCK]
+        for chosen in vertex_blocks(len(rest), check):
+            found = (_weighted(places[chosen], weights[chosen]).T @ block[chosen]).reshape(size, -1, 3)
+            targets[start : start + found.shape[1]] += found.transpose(1, 0, 2)
+    squares = np.zeros((size, size))
+    for chosen in vertex_blocks(len(rest), check):
+        rows = _weighted(places[chosen], weights[chosen])
         squares += rows.T @ rows
     return squares, targets
+
+
+def _weighted(places: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Rows of Z [N,4J] of places [N,4] and weights [N,J]."""
+    return (weights[:, :, None] * places[:, None, :]).reshape(len(places), -1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..progress import Check
-from .moments import VERTEX_BLOCK
+from .moments import vertex_blocks
 
 _KEEP = 1e-6  # pull of the place before, per frame; decides where the blended motions leave it open
 
@@ -25,10 +25,7 @@ def improved_rest(
     in :func:`.influences.improved_weights`; ``frame_count`` T scales the pull towards the place before.
     """
     found = np.empty_like(rest)
-    for start in range(0, len(rest), VERTEX_BLOCK):
-        if check is not None:
-            check()
-        rows = slice(start, start + VERTEX_BLOCK)
+    for rows in vertex_blocks(len(rest), check):
         found[rows] = _solved(rest[rows], weights[rows], products, pulled[rows], most, _KEEP * frame_count)
     return found
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from shapegen4d_core.geometry.similarity import fit_similarity
+from shapegen4d_core.rigging import moments
 from shapegen4d_core.rigging.descent import Descent
 from shapegen4d_core.rigging.joints import improved_motions, nearest_rigid, rigid_motions
-from shapegen4d_core.rigging.moments import VERTEX_BLOCK, Frames, homogeneous, joint_sums, motion_products, pulls
+from shapegen4d_core.rigging.moments import Frames, homogeneous, joint_sums, motion_products, pulls
 from shapegen4d_core.rigging.rest import improved_rest
 from shapegen4d_core.rigging.start import clustered_motions
 from tests.rigging.skins import bodies, tube
@@ -129,20 +130,27 @@ def test_rigid_bodies_are_told_apart():
     assert descent.rms(skin) < 1e-6
 
 
-def test_every_long_step_can_be_cancelled(skin):
-    """Each asks once per block of vertices, of frames, or per joint."""
+def test_every_long_step_can_be_cancelled(skin, monkeypatch):
+    """Each asks once per frame it reads, block of vertices, or joint; blocks change nothing."""
     frames, rest, weights, motions = skin
     asked = []
 
     def check() -> None:
         asked.append(None)
 
-    products, pulled = motion_products(motions), pulls(frames, motions)
-    improved_rest(np.tile(rest, (60, 1)), np.tile(weights, (60, 1)), products, np.tile(pulled, (60, 1, 1)), 4, 5, check)
-    assert len(asked) == -(-60 * len(rest) // VERTEX_BLOCK) > 1
-    asked.clear()
-    improved_motions(motions, *joint_sums(frames, rest, weights), rounds=2, check=check)
-    assert len(asked) == 2 * 4
-    asked.clear()
-    Descent(frames, 4, True, check)
-    assert asked
+    def asks(step) -> int:
+        asked.clear()
+        step()
+        return len(asked)
+
+    products, pulled, sums = motion_products(motions), pulls(frames, motions), joint_sums(frames, rest, weights)
+    monkeypatch.setattr(moments, "VERTEX_BLOCK", 10)
+    blocks, count = -(-len(rest) // 10), frames.frame_count
+    assert asks(lambda: improved_rest(rest, weights, products, pulled, 4, count, check)) == blocks > 1
+    assert asks(lambda: pulls(frames, motions, check)) == count + blocks
+    assert asks(lambda: joint_sums(frames, rest, weights, check)) == count + 2 * blocks
+    assert asks(lambda: improved_motions(motions, *sums, rounds=2, check=check)) == 2 * 4
+    assert asks(lambda: Descent(frames, 4, True, check).begin(rest, motions)) == count + count + 2 * blocks
+    np.testing.assert_allclose(pulls(frames, motions), pulled, atol=1e-9)
+    for again, before in zip(joint_sums(frames, rest, weights), sums):
+        np.testing.assert_allclose(again, before, atol=1e-9)
