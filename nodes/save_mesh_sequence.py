@@ -66,7 +66,9 @@ class SaveMeshSequence(io.ComfyNode):
         import folder_paths
 
         from ..shapegen4d_core.export import write_sequence
+        from ..shapegen4d_core.export.requests import check_drawable
 
+        check_drawable(meshes, unlit=False)  # every format comes with a GLB to show, and bones take long
         suffix, options = export_options.read(format, camera)
         folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
             filename_prefix, folder_paths.get_output_directory()

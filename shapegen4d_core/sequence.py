@@ -21,6 +21,7 @@ from torch import Tensor
 from .camera import Camera
 from .errors import InputError
 from .mesh_arrays import check_meshes, pack_meshes, same_topology, unpack_meshes
+from .progress import Check
 from .storage import read_value, write_value
 
 __all__ = ["Camera", "Clip", "ImageTokens", "LatentSequence", "MeshSequence"]
@@ -170,11 +171,14 @@ class MeshSequence:
         low = np.min([frame.min(axis=0) for frame in filled], axis=0)
         return np.stack([low, np.max([frame.max(axis=0) for frame in filled], axis=0)])
 
-    def save(self, path: str | os.PathLike) -> None:
-        """Write the sequence to one safetensors file, atomically; shared faces are stored once."""
+    def save(self, path: str | os.PathLike, check: Check | None = None) -> None:
+        """Write the sequence to one safetensors file, atomically; shared faces are stored once.
+
+        ``check`` is called between frames and may raise to cancel.
+        """
         header = {"fps": self.fps, "name": self.name, "settings": self.settings}
         arrays = pack_meshes(self.vertices, self.faces, self.normals, self.uv, self.texture)
-        write_value(path, "MeshSequence", header, arrays)
+        write_value(path, "MeshSequence", header, arrays, check)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> MeshSequence:

@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 
 from .errors import InputError
 from .manifest import MANIFEST, own_files
+from .progress import Check
 from .tensor_file import Rows, write_tensors
 
 VERSION = 1
@@ -183,18 +184,22 @@ def _refusal(path: Path, reason: str) -> str:
 
 
 def write_value(
-    path: str | os.PathLike, kind: str, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray | Rows]
+    path: str | os.PathLike,
+    kind: str,
+    header: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray | Rows],
+    check: Check | None = None,
 ) -> None:
     """Write ``arrays`` and the JSON-able ``header`` of a value of class ``kind`` to ``path``, atomically.
 
     Rows are arrays that are stored as one. In ``__metadata__``, ``kind`` and ``name`` are plain text, every other field
-    is JSON text. Raises InputError when the folder is missing.
+    is JSON text. ``check`` may raise to cancel. Raises InputError when the folder is missing.
     """
     metadata = {"kind": kind, "version": str(VERSION)}
     for key, field in header.items():
         metadata[key] = field if key == "name" else json.dumps(field, allow_nan=False)
     with atomic_path(path) as temporary:
-        write_tensors(temporary, arrays, metadata)
+        write_tensors(temporary, arrays, metadata, check)
 
 
 def read_value(path: str | os.PathLike, kind: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

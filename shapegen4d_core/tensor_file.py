@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .progress import Check
+
 _NAMES = {"int64": "I64", "float32": "F32", "int32": "I32", "uint8": "U8"}  # in the order of the file
 _ALIGNMENT = 8  # bytes; the header is filled up with blanks to a multiple
 
@@ -35,10 +37,13 @@ class Rows:
         return (sum(len(part) for part in self.parts), *self.parts[0].shape[1:])
 
 
-def write_tensors(path: Path, tensors: Mapping[str, np.ndarray | Rows], metadata: Mapping[str, str]) -> None:
+def write_tensors(
+    path: Path, tensors: Mapping[str, np.ndarray | Rows], metadata: Mapping[str, str], check: Check | None = None
+) -> None:
     """Write arrays (float32, int32, int64 or uint8) and rows of arrays with text ``metadata`` to ``path``.
 
-    Raises ValueError for another type and OSError when the system refuses.
+    ``check`` is called between arrays, and rows, and may raise to cancel. Raises ValueError for another type and
+    OSError when the system refuses.
     """
     order = list(_NAMES)
     names = sorted(tensors, key=lambda name: (order.index(tensors[name].dtype.name), name))
@@ -54,6 +59,8 @@ def write_tensors(path: Path, tensors: Mapping[str, np.ndarray | Rows], metadata
         file.write(struct.pack("<Q", len(text)) + text)
         for name in names:
             for part in _parts(tensors[name]):
+                if check is not None:
+                    check()
                 file.write(np.ascontiguousarray(part).data)
 
 

@@ -219,7 +219,7 @@ def test_failed_write_leaves_the_old_file_and_no_temporary(tmp_path, monkeypatch
     path = tmp_path / "x.safetensors"
     triangle(name="old").save(path)
 
-    def break_midway(target, arrays, metadata):
+    def break_midway(target, arrays, metadata, check):
         target.write_bytes(b"half")
         raise KeyboardInterrupt
 

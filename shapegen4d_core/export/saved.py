@@ -18,6 +18,6 @@ def write_saved(
 ) -> Path:
     """Write every array and setting of ``sequence`` to a .safetensors file; raises InputError for a bad path."""
     tick(progress, check, 0, 1)
-    sequence.save(path)
+    sequence.save(path, check)
     tick(progress, check, 1, 1)
     return Path(path)

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from shapegen4d_core.errors import InputError
+from shapegen4d_core.errors import Cancelled, InputError
 from shapegen4d_core.export import FORMATS, SUFFIXES, check_destination, format_of, write_sequence
 from shapegen4d_core.importing import read_sequence
 from shapegen4d_core.rigging import RigSettings
@@ -141,3 +141,16 @@ def test_reading_what_is_no_sequence_is_one_sentence(tmp_path):
     for name, message in (("a.txt", "accepted are .glb"), ("missing.usdc", "missing.usdc"), ("none.glb", "none.glb")):
         with pytest.raises(InputError, match=message):
             read_sequence(tmp_path / name)
+
+
+def test_a_saved_sequence_can_be_cancelled_between_frames(tmp_path):
+    asked = []
+
+    def check() -> None:
+        asked.append(None)
+        if len(asked) == 4:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        write_sequence(changing(), tmp_path / "a.safetensors", check=check)
+    assert not list(tmp_path.iterdir())

@@ -93,6 +93,14 @@ def test_what_a_format_cannot_hold_is_in_the_report(run, core, moving):
     assert "1 vertices belong to no face" in report.splitlines()[1]
 
 
+@pytest.mark.parametrize("format", ["safetensors", "file per frame", "glb with bones"])
+def test_meshes_without_faces_leave_no_file(run, base, core, moving, format):
+    points = core("sequence").MeshSequence(moving.vertices, (np.zeros((0, 3), np.int32),) * 3, 8.0)
+    with pytest.raises(ValueError, match="has a face, so there is no mesh to write"):
+        run("SaveMeshSequence", meshes=points, filename_prefix=f"none/{format}/points", format=format)
+    assert not (base / "output" / "none").exists()
+
+
 def test_bones_follow_a_rigid_motion(run, moving):
     saved = run("SaveMeshSequence", meshes=moving, format="glb with bones", **{"format.joints": 1})
     assert "3 frames at 8 per second" in saved.result[2] and "1 joints, at most 1 per vertex" in saved.result[2]
