@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..errors import InputError
 from ..sequence import MeshSequence
 from ..setting_checks import check_choice
+from .gltf_picture import check_picture
 from .key_times import LOOPS
 from .requests import check_drawable
 
@@ -39,6 +40,7 @@ class GlbOptions:
     def check_sequence(self, sequence: MeshSequence) -> None:
         """Raise InputError, naming the option to change, when the sequence cannot be written this way."""
         check_drawable(sequence, self.unlit)
+        check_picture(sequence.texture, self.texture_format)
         blendable, lasting = uses_morph_targets(sequence), sequence.frame_count > 1
         reason = "one frame" if sequence.fixed_topology else "a topology that changes"
         if self.encoding == "morph" and not blendable:

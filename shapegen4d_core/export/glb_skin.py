@@ -26,6 +26,7 @@ from .glb_options import INTERPOLATIONS, TEXTURE_FORMATS
 from .gltf_camera import add_camera, check_cameras
 from .gltf_document import Document, asset_entry
 from .gltf_material import add_material
+from .gltf_picture import check_picture
 from .key_times import key_times, played_frames
 from .quaternions import quaternions
 from .requests import check_drawable
@@ -88,6 +89,7 @@ def _check_request(
     check_choice("texture_format", texture_format, TEXTURE_FORMATS)
     rig.check_fits(sequence)
     check_drawable(sequence, unlit)
+    check_picture(sequence.texture, texture_format)
     if rig.joints.shape[1] > _SET and (rig.weights[:, _SET:] > 0).any():
         warnings.warn(
             f"Up to {rig.report.influences} joints move one vertex, but many viewers read {_SET}; set influences to "

@@ -32,8 +32,7 @@ def add_material(
 
     Double sided only when the surface is not ``closed``; blended only when the texture has transparency. ``unlit``
     shows the texture as it is, for one that carries the light of the video already (KHR_materials_unlit).
-    ``texture_format`` is "png" or "webp"; ``check`` may raise to cancel. Raises InputError for a picture that
-    WebP cannot hold.
+    ``texture_format`` is "png" or "webp"; ``check`` may raise to cancel.
     """
     surface: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": _ROUGHNESS}
     material: dict[str, Any] = {"pbrMetallicRoughness": surface, "doubleSided": not closed}

@@ -18,10 +18,8 @@ _PATIENCE = 0.1  # seconds between two looks at whether to stop
 def encoded_picture(texture: np.ndarray, texture_format: str, check: Check | None = None) -> bytes:
     """``texture`` [H,W,3|4] uint8 as "png" or "webp", every value kept, those under transparency too.
 
-    ``check`` is called ten times per second and may raise to cancel. Raises InputError when WebP cannot be written.
+    ``check`` is called ten times per second and may raise to cancel. :func:`check_picture` says what is possible.
     """
-    if texture_format == "webp":
-        _check_webp(texture)
     encode = _webp if texture_format == "webp" else _png
     if check is None:
         return encode(texture)
@@ -35,7 +33,10 @@ def encoded_picture(texture: np.ndarray, texture_format: str, check: Check | Non
         pool.shutdown(wait=False)  # a cancelled one ends by itself and is forgotten
 
 
-def _check_webp(texture: np.ndarray) -> None:
+def check_picture(texture: np.ndarray | None, texture_format: str) -> None:
+    """Raise InputError when ``texture`` [H,W,3|4], if there is one, is to be a WebP and cannot be."""
+    if texture is None or texture_format != "webp":
+        return
     if max(texture.shape[:2]) > _WEBP_SIDE:
         raise InputError(
             f"The texture is {texture.shape[1]} x {texture.shape[0]} pixels, WebP holds at most {_WEBP_SIDE} on a "

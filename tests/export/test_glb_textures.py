@@ -99,13 +99,15 @@ def test_without_a_texture_the_format_does_not_matter(tmp_path):
 
 
 def test_webp_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
+    steps: list[int] = []
     wide = painted(np.zeros((1, 16384, 3), np.uint8))
     with pytest.raises(InputError, match="16384 x 1 pixels.*set texture_format to png"):
-        write_glb(wide, tmp_path / "a.glb", texture_format="webp")
+        write_glb(wide, tmp_path / "a.glb", texture_format="webp", progress=steps.append)
     monkeypatch.setattr(gltf_picture.features, "check", lambda _: False)
     with pytest.raises(InputError, match="set texture_format to png"):
         write_glb(painted(noise(3)), tmp_path / "a.glb", texture_format="webp")
     assert list(tmp_path.iterdir()) == []
+    assert steps == []  # refused before anything was done
 
 
 def test_trimesh_reads_the_pixels(tmp_path):
