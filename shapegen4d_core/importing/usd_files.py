@@ -18,6 +18,7 @@ from typing import Any
 from ..errors import InputError
 from ..progress import Check
 from ..usd_library import usd_module
+from .usd_probe import COMPOSED, READ
 
 BYTES_LIMIT = 2**31  # of one file
 SUFFIXES = (".usd", ".usda", ".usdc", ".usdz")
@@ -68,13 +69,14 @@ def picture_content(resolved: str, folder: Path) -> bytes:
 def _check_layers(file: Path, check: Check | None) -> None:
     """Follow references, payloads and sublayers, without opening anything outside of the folder of ``file``."""
     sdf, resolver = usd_module("Sdf"), usd_module("Ar").GetResolver()
-    waiting, seen = [str(file)], {str(file)}
+    waiting, seen, composed = [str(file)], {str(file)}, False
     while waiting:
         name = waiting.pop()
-        _probe(name, check)
+        composed = _probe(name, check) or composed
         layer = sdf.Layer.FindOrOpen(name)
         if layer is None:
             raise _damaged()
+        layer.Reload()  # it may still be open from before the file was replaced
         for name in filter(None, layer.GetCompositionAssetDependencies()):
             target = str(resolver.Resolve(layer.ComputeAbsolutePath(name)))
             if not target:
@@ -84,14 +86,19 @@ def _check_layers(file: Path, check: Check | None) -> None:
             if target not in seen:
                 seen.add(target)
                 waiting.append(target)
+    if composed:
+        _probe(str(file), check, "compose")
 
 
-def _probe(name: str, check: Check | None) -> None:
-    """Have another process read a layer; raises InputError when it crashes, needs too much memory or no end comes."""
+def _probe(name: str, check: Check | None, *words: str) -> bool:
+    """Have another process read a layer, and tell whether its prims are composed of others; ``words`` as it has them.
+
+    Raises InputError when it crashes, needs too much memory or no end comes.
+    """
     if not sys.executable:
-        return  # a program that has Python inside, but no interpreter to start
+        return False  # a program that has Python inside, but no interpreter to start
     size = os.path.getsize(_split(name)[0])
-    command = [sys.executable, str(Path(__file__).with_name("usd_probe.py")), name, str(_PROBE_BYTES + size)]
+    command = [sys.executable, str(Path(__file__).with_name("usd_probe.py")), name, str(_PROBE_BYTES + size), *words]
     surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     quiet, no_window = subprocess.DEVNULL, getattr(subprocess, "CREATE_NO_WINDOW", 0)
     files = {"stdin": quiet, "stdout": quiet, "stderr": quiet}
@@ -104,8 +111,9 @@ def _probe(name: str, check: Check | None) -> None:
                 time.sleep(0.02)
         finally:
             process.kill()
-    if process.returncode != 0:
+    if process.returncode not in (READ, COMPOSED):
         raise _damaged()
+    return process.returncode == COMPOSED
 
 
 def _damaged() -> InputError:

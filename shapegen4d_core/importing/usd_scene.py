@@ -10,12 +10,14 @@ import numpy as np
 
 from ..errors import InputError
 from ..usd_library import usd_module
+from .load import BYTES_LIMIT
 from .materials import decode_picture
 from .usd_files import picture_content
 from .usd_mesh import MeshReader
 from .usd_space import Space
 from .usd_texture import Coordinates, Picture, coordinates_of, pictures_of
 
+MESH_LIMIT, PRIM_LIMIT = 20_000, 500_000  # instances within instances multiply without end
 _SHOWN = ("default", "render")  # purposes; the others are guides and stand-ins
 
 
@@ -34,7 +36,7 @@ class UsdScene:
 
     def vertices(self, time: Any) -> tuple[np.ndarray, np.ndarray]:
         """World vertices [V,3] float32 and faces [F,3] int32 of one frame; equal faces are one array."""
-        cache, parts, faces, start = self._usd_geom.XformCache(time), [], [], 0
+        cache, parts, faces, start, size = self._usd_geom.XformCache(time), [], [], 0, 0
         key: tuple = ()
         for reader, coordinates in zip(self.readers, self._coordinates):
             if not reader.visible(time):
@@ -51,6 +53,9 @@ class UsdScene:
             parts.append(placed)
             faces.append((own[:, ::-1] if mirrored else own) + np.int32(start))
             start += len(placed)
+            size += placed.nbytes + own.nbytes
+            if size > BYTES_LIMIT:
+                raise InputError(f"one frame takes more than {BYTES_LIMIT >> 30} GiB, the most that is read")
             key += (topology, mirrored, len(placed))
         if not parts:
             return np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32)
@@ -115,7 +120,9 @@ class UsdScene:
     def _mesh_prims(self, stage: Any) -> list[Any]:
         usd, found, dropped = usd_module("Usd"), [], set()
         walk = iter(usd.PrimRange.Stage(stage, usd.TraverseInstanceProxies()))
-        for prim in walk:
+        for number, prim in enumerate(walk, 1):
+            if number > PRIM_LIMIT or len(found) > MESH_LIMIT:
+                raise InputError(f"it has over {PRIM_LIMIT} prims or {MESH_LIMIT} meshes, the most that are read")
             if prim.IsA(self._usd_geom.PointInstancer):
                 dropped.add("PointInstancer")
                 walk.PruneChildren()

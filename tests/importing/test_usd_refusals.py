@@ -171,6 +171,44 @@ def test_arrays_that_would_take_all_memory_are_not_made(tmp_path, monkeypatch):
         refused(path, "damaged, too large")
 
 
+def multiplied(levels: int, instances: bool, content: str = "") -> str:
+    """A stage whose prims refer to ten others each, ``levels`` deep."""
+    hint = "instanceable = true" if instances else ""
+    text = HEAD + f'def Xform "L0" {{\n{content}\n}}\n'
+    for level in range(levels):
+        children = "\n".join(f'def "c{number}" (\n{hint}\nreferences = </L{level}>\n) {{}}' for number in range(10))
+        text += f'def Xform "L{level + 1}" {{\n{children}\n}}\n'
+    return text
+
+
+def test_references_that_multiply_are_composed_elsewhere_first(tmp_path, monkeypatch):
+    path, stages = tmp_path / "a.usda", []
+    opened = usd_files.usd_module("Usd").Stage.Open
+    monkeypatch.setattr(usd_files.usd_module("Usd").Stage, "Open", lambda name: stages.append(name) or opened(name))
+    monkeypatch.setattr(usd_files, "_PROBE_SECONDS", 4.0)
+    path.write_text(multiplied(9, False))  # a thousand million prims
+    refused(path, "damaged, too large")
+    assert not stages
+    path.write_text(multiplied(1, False, square()))
+    assert sum(map(len, read_usd(path).vertices)) == 11 * 4 and stages == [str(path)]
+
+
+@pytest.mark.parametrize("content", ["", square()])
+def test_instances_that_multiply_are_refused(tmp_path, unprobed, content, monkeypatch):
+    monkeypatch.setattr("shapegen4d_core.importing.usd_scene.PRIM_LIMIT", 5000)
+    monkeypatch.setattr("shapegen4d_core.importing.usd_scene.MESH_LIMIT", 500)
+    path = tmp_path / "a.usda"
+    path.write_text(multiplied(9, True, content))
+    refused(path, "over 5000 prims or 500 meshes")
+
+
+def test_one_frame_that_takes_too_much_is_refused_before_it_is_put_together(tmp_path, unprobed, monkeypatch):
+    monkeypatch.setattr("shapegen4d_core.importing.usd_scene.BYTES_LIMIT", 11 * (4 * 12 + 2 * 12) - 1)
+    path = tmp_path / "a.usda"
+    path.write_text(multiplied(1, True, square()))
+    refused(path, "one frame takes more")
+
+
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 always puts the program's folder first")
 def test_the_other_process_where_python_leaves_the_programs_folder_out(tmp_path):
     """As an embedded Python on Windows does, and as PYTHONSAFEPATH asks."""
