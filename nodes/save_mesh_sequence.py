@@ -92,7 +92,9 @@ class SaveMeshSequence(io.ComfyNode):
 
 
 def _written(name: str, path: Path, meshes: Any) -> str:
-    files = [file for file in path.iterdir()] if path.is_dir() else [path]
+    """One line about what was written, with the size of all its files: textures and base meshes share its name."""
+    inside = path.is_dir()
+    files = [file for file in (path if inside else path.parent).iterdir() if inside or file.name.startswith(path.stem)]
     size = sum(file.stat().st_size for file in files) / 2**20
     return f"{name}: {meshes.frame_count} frames at {meshes.fps:g} per second, {size:.1f} MiB"
 
