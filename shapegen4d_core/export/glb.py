@@ -60,11 +60,11 @@ def write_glb(
     frame lasts its 1 / fps), "cycle" (the last key returns to the first frame, which LINEAR blends) or "ping-pong"
     (forth and back, (2 T - 2) / fps seconds). ``unlit`` shows the texture without further light, for one painted from
     a video, which has light in it. ``texture_format``: "png" or "webp" (lossless, EXT_texture_webp). ``quantize``
-    stores positions as 16-bit whole numbers (KHR_mesh_quantization), wrong along each axis by at most half a step of the longest side
-    of the box / 32767, normals in 8 bits and texture coordinates in 16. ``normals`` off leaves them out: half the
-    size, flat shading. ``camera``: one still, or one per frame. ``root_motion``: "translation" or "rigid" move the
-    root node and leave in the vertices what is not travel. ``extras`` (JSON-able) go into ``asset.extras`` beside our
-    own entry "shapegen4d", which keeps fps, frame count, name and the sequence's settings.
+    stores positions as 16-bit whole numbers (KHR_mesh_quantization), wrong along each axis by at most half a step of
+    the longest side of the box / 32767, normals in 8 bits and texture coordinates in 16. ``normals`` off leaves them
+    out: half the size, flat shading. ``camera``: one still, or one per frame. ``root_motion``: "translation" or
+    "rigid" move the root node and leave in the vertices what is not travel. ``extras`` (JSON-able) go into
+    ``asset.extras`` beside our own entry "shapegen4d", which keeps fps, frame count, name and the sequence's settings.
 
     Memory holds one frame at a time; the file appears whole or not at all. Raises InputError for a sequence without
     faces, one that the choices do not fit, unknown choices, a bad path, camera or extras.
