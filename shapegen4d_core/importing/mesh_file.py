@@ -22,6 +22,7 @@ STILLS = (".obj", ".ply", ".off", ".stl")
 GLTF = (".glb", ".gltf")
 STILL_FPS = 24.0  # of files that do not say how fast they play
 _TRIMESH_ERRORS = (
+    ImportError,  # of a package that would guess at the encoding of text that is none
     ValueError, KeyError, IndexError, TypeError, AttributeError, OSError, NotImplementedError, ArithmeticError,
     MemoryError,
 )  # fmt: skip
