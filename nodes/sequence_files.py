@@ -70,12 +70,13 @@ def resolve(name: str) -> Path:
 
 
 def fingerprint(name: str) -> str:
-    """A value that changes when the file, or a file of the folder, changes."""
+    """A value that changes when the file, one beside it of the same name, or a file of the folder changes."""
     if name == NONE:
         return NONE
     path = resolve(name)
-    folder = path if path.is_dir() else path.parent if path.suffix == ".json" else None
-    files = [file for file in sorted(folder.iterdir()) if file.exists()] if folder else [path]
+    whole = path.is_dir() or path.suffix == ".json"
+    beside = sorted((path if path.is_dir() else path.parent).iterdir())
+    files = [file for file in beside if file.exists() and (whole or file.name.startswith(path.stem))]
     return ";".join(f"{file.name}:{file.stat().st_size}:{file.stat().st_mtime_ns}" for file in files)
 
 

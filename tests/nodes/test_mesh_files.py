@@ -150,7 +150,12 @@ def test_changed_files_are_read_again(nodes, base):
     before = node.fingerprint_inputs("3d/again.glb", 0.0)
     assert node.fingerprint_inputs("3d/again.glb", 0.0) == before
     path.write_bytes(b"other")
-    assert node.fingerprint_inputs("3d/again.glb", 0.0) != before
+    changed = node.fingerprint_inputs("3d/again.glb", 0.0)
+    assert changed != before
+    (path.parent / "unrelated.glb").write_bytes(b"one")
+    assert node.fingerprint_inputs("3d/again.glb", 0.0) == changed
+    path.with_suffix(".obj").write_bytes(b"a base mesh beside it")
+    assert node.fingerprint_inputs("3d/again.glb", 0.0) != changed
 
 
 @pytest.mark.parametrize(
