@@ -35,7 +35,8 @@ def _changed(path: Path) -> float:
 
 
 def _names(base: Path) -> list[str]:
-    from ..shapegen4d_core.importing.read import MANIFEST, SUFFIXES
+    from ..shapegen4d_core.importing.read import SUFFIXES
+    from ..shapegen4d_core.manifest import MANIFEST
 
     folders: dict[Path, list[Path]] = {}
     for path in islice((base / FOLDER).rglob("*"), _MOST):

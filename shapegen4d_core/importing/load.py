@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,13 +79,9 @@ def load_sequence(
         if written_timing(file.gltf.json) is None:
             return sequence
         settings, name = written.get("settings"), written.get("name")
-        return MeshSequence(
-            vertices=sequence.vertices,
-            faces=sequence.faces,
-            fps=sequence.fps,
+        return replace(
+            sequence,
             name=name if isinstance(name, str) else file.animation.name or sequence.name,
-            uv=sequence.uv,
-            texture=sequence.texture,
             settings=settings if isinstance(settings, dict) else {},
         )
 

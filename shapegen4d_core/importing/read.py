@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..manifest import MANIFEST
 from ..progress import Check, Progress
 from ..sequence import MeshSequence
 
 GLTF, USD, CACHES = (".glb", ".gltf"), (".usdz", ".usdc", ".usda", ".usd"), (".pc2", ".mdd")
-SAVED, MANIFEST = ".safetensors", "sequence.json"
+SAVED = ".safetensors"
 SUFFIXES = (*GLTF, *USD, *CACHES, SAVED)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -61,15 +61,8 @@ class Rig:
     def sequence(self, meshes: MeshSequence) -> MeshSequence:
         """``meshes`` with every frame as the rig moves it, normals left out; raises InputError for other counts."""
         self.check_fits(meshes)
-        return MeshSequence(
-            vertices=tuple(self.vertices(frame) for frame in range(self.frame_count)),
-            faces=meshes.faces,
-            fps=meshes.fps,
-            name=meshes.name,
-            uv=meshes.uv,
-            texture=meshes.texture,
-            settings=meshes.settings,
-        )
+        moved = tuple(self.vertices(frame) for frame in range(self.frame_count))
+        return replace(meshes, vertices=moved, normals=None)
 
     def check_fits(self, meshes: MeshSequence) -> None:
         """Raise InputError unless ``meshes`` has the rig's frames and vertices and one topology."""

@@ -89,7 +89,8 @@ def test_glb_moves_smoothly_where_it_can(tmp_path):
 
 def test_light_and_provenance_are_left_out_where_there_is_no_place_for_them(tmp_path):
     for target in FIXED:
-        written(waving(3), tmp_path, target, unlit=True, extras={"host": "{}"})
+        path = written(waving(3), tmp_path, target, unlit=True, extras={"host": "{}"})
+        assert read_sequence(path).frame_count == 3
 
 
 def test_every_format_has_a_writer_and_a_name_of_its_own():
