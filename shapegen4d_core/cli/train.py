@@ -9,7 +9,7 @@ from ..errors import InputError
 from .bars import bar
 from .extras import learning
 
-STAGES = ("vae", "latents", "base", "adapter", "export")
+STAGES = ("start", "vae", "latents", "base", "adapter", "export")
 BATCH = {"vae": 16, "base": 48, "adapter": 4}
 RATES = {"vae": 1.5e-3, "base": 2e-3, "adapter": 2e-3}
 PAPER_LATENTS = 1024
@@ -20,9 +20,9 @@ def add_verbs(verbs: argparse._SubParsersAction) -> None:
     """Register the verbs of this file."""
     verb = verbs.add_parser("train", help="train one stage; torchrun or accelerate launch start several processes")
     verb.add_argument("stage", choices=STAGES)
-    verb.add_argument("--data", type=Path, help="folder of the shards (every stage but export)")
+    verb.add_argument("--data", type=Path, help="folder of the shards (every stage but start and export)")
     verb.add_argument("--folder", type=Path, required=True, help="folder of the run; an unfinished stage there goes on")
-    verb.add_argument("--model", help="folder of a published model: its adapter is trained, not the tiny model")
+    verb.add_argument("--model", help="a published model, whose adapter is trained; start: the model to begin with")
     verb.add_argument("--output", type=Path, help="export: the model folder to write")
     verb.add_argument("--curves", type=Path, help="export: folder for the loss tables and their picture")
     verb.add_argument("--queries", choices=("aligned", "independent"), default="aligned", help="latents: query points")
@@ -105,6 +105,13 @@ def _train(chosen: argparse.Namespace) -> None:
             from ..training.curves import keep_curves
 
             print("\n".join(str(path) for path in keep_curves(chosen.folder, chosen.curves)))
+        return
+    if chosen.stage == "start":
+        if chosen.model is None:
+            raise InputError("start needs --model, the model whose weights the run begins with, such as tiny.")
+        from ..training.starting import run_start
+
+        print(" ".join(run_start(chosen.folder, chosen.model)))
         return
     if chosen.data is None:
         raise InputError(f"Stage {chosen.stage} needs --data, the folder of the shards.")

@@ -21,7 +21,7 @@ from .average import Average
 from .optim import Optimizer, schedule
 from .records import Records
 from .settings import TrainSettings
-from .state import AVERAGE, load_state, save_state
+from .state import AVERAGE, STATE, load_state, save_state
 from .workers import Workers, whole
 
 Batch = dict[str, Tensor]
@@ -62,6 +62,7 @@ def train(
 
     ``folder`` receives ``log.csv``, ``state.safetensors``, ``average.safetensors``, ``settings.json`` and ``sheets/``;
     a state found there is continued: same batches, same optimiser state, the recorded share of the budget spent.
+    Averaged weights without a state are where the stage begins.
     Raises InputError when the loss stops being finite, naming the step.
     """
     run = _Run(stage, folder, settings, workers or Workers())
@@ -80,6 +81,8 @@ class _Run:
         self.optimizer = Optimizer(
             stage.loss, settings.rate, settings.clip, settings.weight_decay, settings.optimizer
         )
+        if (folder / AVERAGE).exists() and not (folder / STATE).exists():
+            load_average(folder, stage.loss).train()
         self.average = Average(stage.loss, settings.decay)
         found = load_state(folder, stage.loss, self.average, self.optimizer)
         self.step = self.started = found.get("step", 0)
