@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import argparse
 import time
-from importlib.resources import files
 from statistics import median
 
 from shapegen4d_core import models
+from shapegen4d_core.example_clips import example_path
 from shapegen4d_core.pipeline import encode_clip, sample_latents, sampler_settings
 from shapegen4d_core.preview import SequencePreview
 from shapegen4d_core.video import load_clip
@@ -24,8 +24,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     chosen = parser.parse_args()
     model = models.load("tiny")
-    clip = files("shapegen4d_core").joinpath("assets", "examples", "creature.webp")
-    clip = load_clip(str(clip), count=8, size=84, foreground_ratio=model.config.foreground_ratio)
+    clip = example_path("creature")
+    clip = load_clip(clip, count=8, size=84, foreground_ratio=model.config.foreground_ratio)
     tokens, settings = encode_clip(model, clip), sampler_settings(model, steps=chosen.steps)
     plain, watched, pictures = [], [], []
     for _ in range(chosen.repeats):

@@ -7,6 +7,7 @@ from comfy_api.latest import ComfyExtension, io
 from . import folders
 from .decode_sdf_sequence import DecodeSDFSequence
 from .encode_dino import EncodeDINO
+from .example_video import ExampleVideo
 from .load_mesh_sequence import LoadMeshSequence
 from .load_model import LoadShapeGen4DModel
 from .load_video_frames import LoadVideoFrames
@@ -20,6 +21,7 @@ from .track_topology import TrackTopology
 
 NODES: list[type[io.ComfyNode]] = [
     LoadShapeGen4DModel,
+    ExampleVideo,
     LoadVideoFrames,
     EncodeDINO,
     Sample4DLatents,

@@ -11,8 +11,10 @@ from PIL import Image
 from shapegen4d_core import cli, models
 from shapegen4d_core.cli import generate
 from shapegen4d_core.errors import InputError
+from shapegen4d_core.example_clips import example_names, example_path
 from shapegen4d_core.pipeline import encode_clip, sample_latents, sampler_settings
 from shapegen4d_core.sequence import Clip, ImageTokens, LatentSequence
+from shapegen4d_core.video import load_clip
 
 ROOT = Path(__file__).parents[1]
 
@@ -157,5 +159,11 @@ def test_settings_come_from_the_model_unless_given(model_folder):
 
 
 def test_the_example_clip_is_there_and_has_alpha():
-    with Image.open(ROOT / "shapegen4d_core" / "assets" / generate.EXAMPLE) as picture:
-        assert picture.n_frames == 24 and np.asarray(picture.convert("RGBA"))[..., 3].min() == 0
+    clip = load_clip(example_path(generate.EXAMPLE), size=64)
+    assert clip.frames.shape[0] == 24 and clip.fps == pytest.approx(24, abs=0.05) and clip.frames[..., 3].min() == 0
+
+
+def test_another_example_clip_is_one_sentence():
+    assert generate.EXAMPLE in example_names()
+    with pytest.raises(InputError, match=r"no example clip '\.\./tiny'; choose one of .*creature"):
+        example_path("../tiny")

@@ -2,17 +2,17 @@
 
 import json
 import struct
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from shapegen4d_core.cli import main
+from shapegen4d_core.example_clips import example_path
 from shapegen4d_core.importing import read_sequence
 from shapegen4d_core.registration.quality import read_quality
 from shapegen4d_core.sequence import Camera, Clip, MeshSequence
 
-CLIP = str(Path(__file__).resolve().parent.parent / "workflows" / "creature.webm")
+CLIP = str(example_path("creature"))
 SMALL = ["--frames", "3", "--steps", "4", "--resolution", "40", "--track-faces", "600", "--texture-size", "256"]
 
 

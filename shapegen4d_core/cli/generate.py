@@ -8,10 +8,10 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..example_clips import example_path
 from ..progress import Progress
 from .bars import bar
 from .files import SAVED, SEQUENCES, WRITTEN, check_outputs, holds, write_sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..sampling import SamplerSettings
     from ..sequence import Camera, Clip, MeshSequence
 
-EXAMPLE = "examples/creature.webp"
+EXAMPLE = "creature"
 DEMO_RESOLUTION = 96
 SHEET_SIZE = 160
 
@@ -166,10 +166,9 @@ def _resized(pictures: Tensor, size: int) -> Tensor:
 
 def _demo(chosen: argparse.Namespace) -> None:
     began = time.perf_counter()
-    example = files("shapegen4d_core").joinpath("assets", *EXAMPLE.split("/"))
     chosen.output.mkdir(parents=True, exist_ok=True)
-    arguments = ["generate", str(example), "--output", str(chosen.output / "creature.glb"), "--resolution"]
-    arguments += [str(DEMO_RESOLUTION), "--sheet", str(chosen.output / "contact_sheet.png")]
+    arguments = ["generate", str(example_path(EXAMPLE)), "--output", str(chosen.output / "creature.glb")]
+    arguments += ["--resolution", str(DEMO_RESOLUTION), "--sheet", str(chosen.output / "contact_sheet.png")]
     arguments += ["--quiet"] if chosen.quiet else []
     root = argparse.ArgumentParser()
     add_verbs(root.add_subparsers())

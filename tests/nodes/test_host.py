@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from shapegen4d_core.example_clips import example_path
 from shapegen4d_core.export import write_glb
 from tests.export.shapes import waving
 
@@ -66,7 +67,7 @@ def finished(workflow):
 
 def test_bundled_workflow_runs():
     workflow = json.loads((ROOT / "tests" / "data" / "video_to_4d_api.json").read_text(encoding="utf-8"))
-    workflow["2"]["inputs"]["file"] = upload(ROOT / "workflows" / "creature.webm")
+    workflow["2"]["inputs"]["file"] = upload(example_path("creature"))
     workflow["6"]["inputs"]["seed"] = uuid.uuid4().int % 2**32  # not cached
     workflow["7"]["inputs"]["resolution"] = 32
     done = finished(workflow)

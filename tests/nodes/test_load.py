@@ -94,7 +94,7 @@ def test_settings_reach_the_core(run, chain, frames):
     images, mask = frames
     given = {"start": 1, "stop": 5, "stride": 2, "count": 2, "foreground_ratio": 0.5, "fps": 8.0}
     clip = run("LoadVideoFrames", model=chain["model"], video=images, mask=mask, **given).result[0]
-    assert len(clip.frames) == 2 and clip.fps == pytest.approx(4.0)
+    assert len(clip.frames) == 2 and clip.fps == pytest.approx(4.0, abs=0.01)
     covered = (clip.frames[..., 3] > 0.5).any(dim=0).any(dim=0).sum()
     assert covered == pytest.approx(0.5 * 28, abs=2)
 
@@ -149,3 +149,15 @@ def test_a_larger_size_shows_the_same_square(run, chain, frames):
     assert large.frames.shape[1:3] == (112, 112) and large.crop == chain["clip"].crop
     small = torch.nn.functional.avg_pool2d(large.frames[..., 3], 4)
     assert (small - chain["clip"].frames[..., 3]).abs().mean() < 0.01
+
+
+def test_example_video_needs_no_file_of_the_user(run, chain, nodes):
+    clips = nodes["ShapeGen4D_ExampleVideo"].define_schema().inputs[0].options["options"]
+    for name in clips:
+        video = run("ExampleVideo", clip=name).result[0]
+        clip = run("LoadVideoFrames", model=chain["model"], video=video, count=4).result[0]
+        assert clip.name == name and clip.fps == pytest.approx(4.0, abs=0.01)
+        alpha = clip.frames[..., 3]
+        assert alpha.min() == 0 and alpha.max() > 0.95 and 0.1 < alpha.mean() < 0.6
+    with pytest.raises(ValueError, match="no example clip '../secret'"):
+        run("ExampleVideo", clip="../secret")

@@ -11,9 +11,20 @@ import pytest
 from tests.nodes.host_run import every_input
 
 EXPECTED = [
-    "LoadShapeGen4DModel", "LoadVideoFrames", "EncodeDINO", "Sample4DLatents", "DecodeSDFSequence", "RegisterPose",
-    "TrackTopology", "PropagateTexture", "LoadMeshSequence", "RenderMeshSequence", "SaveMeshSequence", "SaveAnimation",
-]  # fmt: skip
+    "LoadShapeGen4DModel",
+    "ExampleVideo",
+    "LoadVideoFrames",
+    "EncodeDINO",
+    "Sample4DLatents",
+    "DecodeSDFSequence",
+    "RegisterPose",
+    "TrackTopology",
+    "PropagateTexture",
+    "LoadMeshSequence",
+    "RenderMeshSequence",
+    "SaveMeshSequence",
+    "SaveAnimation",
+]
 
 
 @pytest.fixture(params=EXPECTED)
