@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from . import host
 from .types import CATEGORY, Latents, MeshSequence, Model
 
-BYTES_PER_CELL = 16  # grid values, their bookkeeping and the surface, per grid vertex
+POINTS = 1 << 16  # room made for the points decoded in one go, when their number is left to free memory
 
 
 class DecodeSDFSequence(io.ComfyNode):
@@ -103,6 +103,7 @@ class DecodeSDFSequence(io.ComfyNode):
     ) -> io.NodeOutput:
         """Decode frame by frame, so that only one field is in memory."""
         from ..shapegen4d_core.decoding import DecodeSettings, decode_sequence
+        from ..shapegen4d_core.decoding.memory import decoding_bytes
 
         host.check_same_model(model, latents.model, "latents")
         part = model.part("vae")
@@ -114,13 +115,15 @@ class DecodeSDFSequence(io.ComfyNode):
             floater_ratio=floater_ratio,
             max_faces=max_faces or None,
         )
-        host.bring(part, working_bytes=BYTES_PER_CELL * (resolution + 1) ** 3)
-        meshes = decode_sequence(
-            part.network,
-            latents,
-            settings,
-            progress=host.progress_bar(),
-            check=host.check_stopped,
-            device=part.device,
-        )
+        sizes = (model.config.vae, latents.latents.shape[1], resolution, chunk or POINTS)
+        host.bring(part, working_bytes=decoding_bytes(*sizes, host.itemsize(part), part.device))
+        with host.advice_when_full("Set resolution of Decode Mesh Sequence lower."):
+            meshes = decode_sequence(
+                part.network,
+                latents,
+                settings,
+                progress=host.progress_bar(),
+                check=host.check_stopped,
+                device=part.device,
+            )
         return io.NodeOutput(meshes)

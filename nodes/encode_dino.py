@@ -40,11 +40,11 @@ class EncodeDINO(io.ComfyNode):
     @classmethod
     def execute(cls, model: host.HostModel, clip, frames_at_once: int) -> io.NodeOutput:
         """Encode the clip, a few frames at a time."""
-        from ..shapegen4d_core.models.encoding import encode_clip
+        from ..shapegen4d_core.models.encoding import encode_clip, encoding_bytes
 
         part = model.part("image_encoder")
-        config = part.network.config
-        host.bring(part, working_bytes=frames_at_once * host.token_bytes(config.token_count, config.hidden_size))
+        at_once = min(frames_at_once, len(clip.frames))
+        host.bring(part, working_bytes=encoding_bytes(part.network.config, at_once, host.itemsize(part)))
         tokens = encode_clip(
             part.network,
             clip,

@@ -152,6 +152,7 @@ def _shown(picture: Any) -> tuple[str, Any, int]:
     return "JPEG", Image.fromarray(picture), max(picture.shape[:2])
 
 
-def token_bytes(token_count: int, width: int) -> int:
-    """Rough peak of the activations of one transformer block over one frame's tokens, in bytes."""
-    return 4 * 24 * token_count * width
+def itemsize(part: HostPart) -> int:
+    """Bytes of one value in the computation of a part."""
+    kind = getattr(part.network, "compute_dtype", None) or next(part.network.parameters()).dtype
+    return kind.itemsize

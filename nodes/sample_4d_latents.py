@@ -170,6 +170,7 @@ class Sample4DLatents(io.ComfyNode):
         """Sample on the memory manager's device; the result rests on the CPU."""
         from ..shapegen4d_core.pipeline import provenance, sampler_settings
         from ..shapegen4d_core.sampling import sample
+        from ..shapegen4d_core.sampling.memory import evaluation
         from ..shapegen4d_core.sequence import LatentSequence
 
         host.check_same_model(model, tokens.model, "tokens")
@@ -190,9 +191,9 @@ class Sample4DLatents(io.ComfyNode):
         latent_count, channels = config.vae.num_latents, config.denoiser.input_channels
         shown = model.part("vae") if preview else None
         used = [part for part in (denoiser, adapter, shown) if part is not None]
-        token_bytes = host.token_bytes(token_count + latent_count, config.denoiser.width)
-        host.bring(*used, working_bytes=frames * token_bytes)
-        with host.advice_when_full("Use fewer frames, or set guidance_mode to in_turn."):
+        wanted = evaluation(config.denoiser, settings, frames, token_count, latent_count, host.itemsize(denoiser))
+        host.bring(*used, working_bytes=wanted.bytes() + wanted.cast_bytes)
+        with host.advice_when_full("Set count of Load Video Frames lower, or precision of the loader to bfloat16."):
             latents = sample(
                 denoiser.network,
                 tokens.tokens,

@@ -19,13 +19,12 @@ from .cleanup import remove_floaters
 from .coarse import CoarseToFine
 from .dense import Dense
 from .grid import Grid, GridSample
-from .memory import ChunkedField, Field, choose_chunk
+from .memory import ChunkedField, Field, bytes_per_point, choose_chunk
 from .published import Published, extract_published
 from .settings import DecodeSettings
 from .surface import extract_surface
 
 Sampler = Callable[[ChunkedField], GridSample]
-BYTES_PER_POINT = 1 << 15  # assumed where the model does not tell its width
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,8 @@ class FrameDecoder:
         self._vae, self._settings = vae, settings
         self._device = _device(vae) if device is None else torch.device(device)
         config = getattr(vae, "config", None)
-        self._chunk = settings.chunk or choose_chunk(bytes_per_point(config, latent_count), self._device)
+        point = bytes_per_point(config, latent_count, _itemsize(vae), self._device)
+        self._chunk = settings.chunk or choose_chunk(point, self._device)
         self._sampler = make_sampler(settings, getattr(config, "truncation", None), self._device)
 
     def __call__(self, latent: torch.Tensor, check: Check | None = None) -> DecodedFrame:
@@ -124,20 +124,21 @@ def decode_sequence(
     )
 
 
-def bytes_per_point(config: Any, latent_count: int) -> int:
-    """Memory of one query point in the field head, float32: a dozen width-sized rows, the hidden layer twice,
-    and a row of attention logits per head for devices without a fused kernel."""
-    try:
-        rows = 12 * config.width + 2 * config.query_mlp_ratio * config.width
-        return 4 * (rows + config.heads * latent_count)
-    except AttributeError:
-        return BYTES_PER_POINT
-
-
 def _device(vae: Any) -> torch.device:
-    parameters = getattr(vae, "parameters", None)
-    first = next(iter(parameters()), None) if parameters is not None else None
+    first = _first_parameter(vae)
     return torch.device("cpu") if first is None else first.device
+
+
+def _itemsize(vae: Any) -> int:
+    """Bytes of a value in the computation."""
+    first = _first_parameter(vae)
+    kind = getattr(vae, "compute_dtype", None) or (torch.float32 if first is None else first.dtype)
+    return kind.itemsize
+
+
+def _first_parameter(vae: Any) -> torch.Tensor | None:
+    parameters = getattr(vae, "parameters", None)
+    return next(iter(parameters()), None) if parameters is not None else None
 
 
 def _single(field: Callable[[torch.Tensor], torch.Tensor]) -> Field:

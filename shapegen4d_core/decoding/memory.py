@@ -5,44 +5,27 @@ P points. A field is any callable that maps points float32 [P,3] to values [P], 
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..memory import Halving, free_memory
 from ..progress import Check
 
 Field = Callable[[Tensor], Tensor]
 
-UNKNOWN_FREE_BYTES = 2 << 30  # assumed where the system does not say
 SHARE = 0.25  # of the free memory; the rest is the grid, the weights and other programs
 # Beyond these a larger chunk is not faster. A CPU runs out of cache: the bundled model's field took 7.1 us a
 # point in chunks of 1024, 8.1 at 16384 and 11.7 at 262144 (one core). A GPU is full.
-MOST_BYTES = {"cpu": 64 << 20, "other": 8 << 30}
+MOST_BYTES = {"cpu": 32 << 20, "other": 8 << 30}
+BYTES_PER_POINT = 1 << 15  # assumed where the model does not tell its width
+BYTES_PER_VERTEX = 12  # of the grid: values, their bookkeeping, and those of the next coarser grid
+FUSED = ("cpu", "cuda")  # devices whose attention makes no matrix of weights
 LEAST_POINTS, MOST_POINTS = 1024, 1 << 19
-
-
-def free_memory(device: torch.device | str = "cpu") -> int:
-    """Free bytes on a device; an assumption of 2 GiB where the system does not tell."""
-    device = torch.device(device)
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    try:
-        with open("/proc/meminfo") as lines:
-            available = [line for line in lines if line.startswith("MemAvailable:")]
-        return int(available[0].split()[1]) * 1024
-    except (OSError, IndexError):
-        return _free_pages()
-
-
-def _free_pages() -> int:
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf, macOS not this name
-        return UNKNOWN_FREE_BYTES
 
 
 def choose_chunk(bytes_per_point: int, device: torch.device | str = "cpu") -> int:
@@ -63,9 +46,14 @@ class ChunkedField:
     """
 
     def __init__(self, field: Field, chunk: int, level: float = 0.0, check: Check | None = None):
-        self.field, self.chunk, self.level, self.check = field, chunk, level, check
+        self.field, self.level, self.check = field, level, check
         self.evaluations = 0
-        self._halved = False
+        self._halving = Halving(chunk, "points per call", "set chunk well below that")
+
+    @property
+    def chunk(self) -> int:
+        """Points per call."""
+        return self._halving.amount
 
     def __call__(self, points: Tensor) -> Tensor:
         values = torch.empty(len(points), dtype=torch.float32, device=points.device)
@@ -73,24 +61,17 @@ class ChunkedField:
         while start < len(points):
             if self.check is not None:
                 self.check()
-            part = points[start : start + self.chunk]
-            answer = self._try(part)
-            if answer is not None:
-                values[start : start + len(part)] = answer
-                start += len(part)
+            answer = self._halving(partial(self._values, points[start:]))
+            values[start : start + len(answer)] = answer
+            start += len(answer)
         self.evaluations += len(points)
         return values
 
-    def _try(self, part: Tensor) -> Tensor | None:
-        """Values [P] less the level, or None after memory ran out for the first time."""
-        try:
-            with torch.no_grad():
-                values = self.field(part)
-        except RuntimeError as error:
-            if not _out_of_memory(error):
-                raise
-            self._halve(error)
-            return None
+    def _values(self, points: Tensor, count: int) -> Tensor:
+        """Values of the first ``count`` points less the level."""
+        part = points[:count]
+        with torch.no_grad():
+            values = self.field(part)
         if values.shape != part.shape[:1]:
             raise InputError(f"The field gave {list(values.shape)} for {len(part)} points; it must give [P].")
         values = values.float()
@@ -102,19 +83,29 @@ class ChunkedField:
             )
         return values - self.level
 
-    def _halve(self, error: RuntimeError) -> None:
-        if self._halved or self.chunk == 1:
-            raise InputError(
-                f"Out of memory with {self.chunk} points per call; set chunk well below that."
-            ) from error
-        self._halved = True
-        self.chunk //= 2
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        warnings.warn(f"Out of memory; going on with {self.chunk} points per call.", stacklevel=4)
+
+def bytes_per_point(config: Any, latent_count: int, itemsize: int = 4, device: torch.device | str = "cpu") -> int:
+    """Memory of one query point in the field head of a model of this configuration, values of ``itemsize`` bytes.
+
+    Three width-sized rows and the hidden layer twice, a fifth more for what is exact, and on devices without fused
+    attention a row of weights per head.
+    """
+    try:
+        values = 1.2 * (3 + 2 * config.query_mlp_ratio) * config.width
+        plain = 0 if torch.device(device).type in FUSED else 2 * config.heads * latent_count
+        return round(itemsize * (values + plain))
+    except AttributeError:
+        return BYTES_PER_POINT
 
 
-def _out_of_memory(error: RuntimeError) -> bool:
-    if isinstance(error, torch.OutOfMemoryError):
-        return True
-    return "out of memory" in str(error).lower() or "can't allocate memory" in str(error)
+def decoding_bytes(
+    config: Any, latent_count: int, resolution: int, chunk: int, itemsize: int = 4, device: torch.device | str = "cpu"
+) -> int:
+    """Peak in bytes on the device while one frame is decoded, beside the weights.
+
+    The transformer over the latents or, after it, its features, the grid and ``chunk`` points at once.
+    """
+    unit = latent_count * config.width * itemsize
+    trunk = (4.5 + 2 * config.mlp_ratio) * unit
+    field = 4 * unit + chunk * bytes_per_point(config, latent_count, itemsize, device)
+    return max(round(trunk), field + BYTES_PER_VERTEX * (resolution + 1) ** 3)

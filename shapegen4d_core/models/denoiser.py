@@ -168,16 +168,18 @@ class DenoisingTransformer(nn.Module):
             if mixer is not None:
                 y, x = mixer.after_dual(index, y, x)
         if len(self.single_transformer_blocks):
-            x = self._single_stage(x, y, condition, key_bias, mixer)
+            count, z = y.shape[1], torch.cat([y, x], dim=1)
+            del x, y  # a twentieth of the memory of a step
+            x = self._single_stage(z, count, condition, key_bias, mixer)
         scale, shift = self.norm_out.vectors(condition)
         return self.proj_out(self.norm_out(x, shift, scale))
 
     def _single_stage(
-        self, x: Tensor, y: Tensor, condition: Tensor, key_bias: Tensor | None, mixer: FrameMixer | None
+        self, z: Tensor, count: int, condition: Tensor, key_bias: Tensor | None, mixer: FrameMixer | None
     ) -> Tensor:
-        count, last = y.shape[1], len(self.single_transformer_blocks) - 1
+        """z [F, M+N, W] with ``count`` = M condition rows first -> latents [F, N, W]."""
+        last = len(self.single_transformer_blocks) - 1
         mix = partial(token_attention, key_bias=key_bias)
-        z = torch.cat([y, x], dim=1)
         for index, block in enumerate(self.single_transformer_blocks[:last]):
             (z,) = block(z, condition, mix)
             if mixer is not None:

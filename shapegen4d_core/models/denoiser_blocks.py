@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from .layers import FeedForward, ModulatedNorm, clamp_half, gated, token_attention
+from .layers import FeedForward, ModulatedNorm, by_rows, clamp_half, gated, token_attention
 from .tensor_ops import split_heads
 
 Mix = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -122,5 +122,8 @@ class SingleBlock(nn.Module):
 
     def _rows(self, z: Tensor, h: Tensor, k: Tensor, v: Tensor, gate: Tensor, mix: Mix) -> Tensor:
         mixed = mix(self.attn.query(h), k, v)
+        return clamp_half(gated(z, gate, by_rows(self._out, mixed, h)))
+
+    def _out(self, mixed: Tensor, h: Tensor) -> Tensor:
         hidden = functional.gelu(self.proj_mlp(h), approximate="tanh")
-        return clamp_half(gated(z, gate, self.proj_out(torch.cat([mixed, hidden], dim=-1))))
+        return self.proj_out(torch.cat([mixed, hidden], dim=-1))

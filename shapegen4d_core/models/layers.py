@@ -6,7 +6,7 @@ Legend: F flat frames, L tokens, H heads, D channels per head, W = H*D width.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -36,6 +36,38 @@ def attention_implementation(name: str) -> Iterator[None]:
         _implementation.reset(token)
 
 
+_rows_at_once: ContextVar[int | None] = ContextVar("rows_at_once", default=None)
+
+
+@contextmanager
+def rows_at_once(limit: int | None) -> Iterator[None]:
+    """Inside a with block, run :func:`by_rows` on at most ``limit`` rows at once; None means all."""
+    token = _rows_at_once.set(limit)
+    try:
+        yield
+    finally:
+        _rows_at_once.reset(token)
+
+
+def by_rows(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
+    """``function`` of tensors [F, L, ...] that treats every row alike, a few rows at once where memory is short.
+
+    Within :func:`rows_at_once` the result [F, L, W] is put together from calls with at most so many of the F*L rows;
+    it agrees with one call up to rounding.
+    """
+    limit, (frames, length) = _rows_at_once.get(), tensors[0].shape[:2]
+    if limit is None or frames * length <= limit:
+        return function(*tensors)
+    flat = [tensor.flatten(0, 1) for tensor in tensors]
+    result = None
+    for start in range(0, frames * length, limit):
+        part = function(*(tensor[start : start + limit] for tensor in flat))
+        if result is None:
+            result = part.new_empty(frames * length, *part.shape[1:])
+        result[start : start + limit] = part
+    return result.unflatten(0, (frames, length))
+
+
 def attention(q: Tensor, k: Tensor, v: Tensor, key_bias: Tensor | None = None) -> Tensor:
     """Softmax attention with scale 1/sqrt(D) over q [..., H, Q, D], k and v [..., H, K, D] -> [..., H, Q, D].
 
@@ -50,7 +82,7 @@ def attention(q: Tensor, k: Tensor, v: Tensor, key_bias: Tensor | None = None) -
         return torch.softmax(logits, dim=-1).to(v.dtype) @ v
     mask = None
     if key_bias is not None:
-        mask = key_bias.to(q.dtype).expand(*(1,) * (q.dim() - 2), q.shape[-2], -1)
+        mask = key_bias.to(q.dtype).expand(*(1,) * (q.dim() - 1), -1)  # one row for all queries: kernels keep it so
     return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
 
 
@@ -114,7 +146,7 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[F, L, W] -> [F, L, W]."""
-        return self.net[2](self.net[0](x))
+        return by_rows(lambda rows: self.net[2](self.net[0](rows)), x)
 
 
 def sinusoid(timestep: Tensor, width: int) -> Tensor:

@@ -7,18 +7,21 @@ Source: spec section 4; extension notes sections 3, 4 and 7.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..memory import Halving
 from ..models.adapter import SpatioTemporalAdapter
 from ..models.denoiser import Denoiser
 from ..models.denoiser_config import DenoiserConfig
+from ..models.layers import rows_at_once
 from ..progress import Check, Progress, tick
 from .guidance import guided_velocity
+from .memory import Evaluation, choose_frames, choose_rows, evaluation
 from .noise import draw
 from .schedule import TRAIN_STEPS, checked_sigmas
 from .schedule import sigmas as make_sigmas
@@ -88,12 +91,13 @@ def sample(
     network = partial(
         denoiser, adapter=adapter, frames=frames, adapter_strength=adapter_strength, frame_times=frame_times
     )
+    sizes = evaluation(denoiser.config, settings, len(x), batched.shape[2], x.shape[1], dtype.itemsize)
     velocity = partial(
         _velocity,
         partial(guided_velocity, network, guidance=settings.guidance, mode=settings.guidance_mode),
         batched.flatten(0, 1).to(device, dtype),
         None if label is None else _per_frame("label", label, clips, frames).to(device, dtype),
-        _frames_per_call(settings, adapter, clips, frames),
+        *_portions(settings, sizes, None if adapter is None else frames, device),
     )
     shape = (*tokens.shape[:-2], *x.shape[1:])
     for index in range(len(levels) - 1):
@@ -118,19 +122,31 @@ def _velocity(
     visual: Tensor,
     label: Tensor | None,
     per_call: int,
+    halving: Halving,
     x: Tensor,
     timestep: Tensor,
 ) -> Tensor:
-    """Guided velocity of all frames [F, N, C], ``per_call`` frames per network call."""
-    rows = [slice(start, start + per_call) for start in range(0, len(x), per_call)]
-    labels = [None if label is None else label[part] for part in rows]
-    parts = [guided(x[part], timestep[part], visual[part], own) for part, own in zip(rows, labels)]
-    return torch.cat(parts)
+    """Guided velocity of all frames [F, N, C], ``per_call`` frames per network call; less at once when memory ends."""
+
+    def part(rows: slice, limit: int) -> Tensor:
+        with rows_at_once(limit):
+            return guided(x[rows], timestep[rows], visual[rows], None if label is None else label[rows])
+
+    parts = [slice(start, start + per_call) for start in range(0, len(x), per_call)]
+    return torch.cat([halving(partial(part, rows)) for rows in parts])
 
 
-def _frames_per_call(settings: SamplerSettings, adapter: object | None, clips: int, frames: int) -> int:
-    wanted = settings.frames_per_call or clips * frames
-    return wanted if adapter is None else max(1, wanted // frames) * frames
+def _portions(
+    settings: SamplerSettings, sizes: Evaluation, clip: int | None, device: torch.device | str
+) -> tuple[int, Halving]:
+    """Frames per network call, whole clips of ``clip`` frames when that is given, and token rows at once."""
+    if clip is None:
+        frames = settings.frames_per_call or choose_frames(sizes, device)
+    else:
+        frames = max(1, (settings.frames_per_call or sizes.frames) // clip) * clip
+    sizes = replace(sizes, frames=min(frames, sizes.frames))
+    rows = settings.rows_per_call or choose_rows(sizes, device)
+    return frames, Halving(rows, "tokens at once", "take fewer frames (count), or a model in lower precision")
 
 
 def _levels(settings: SamplerSettings, sigmas: Tensor | None) -> list[float]:

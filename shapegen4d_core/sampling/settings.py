@@ -24,6 +24,8 @@ class SamplerSettings:
     ``final_sigma``: see :func:`~.schedule.sigmas`; ``double_shift`` is its published parity mode.
     ``latent_count``: latents per frame, needed when neither noise nor the model's slots say it.
     ``frames_per_call``: at most so many frames per network call (an adapter always sees whole clips).
+    ``rows_per_call``: at most so many tokens at once in the layers that treat each token alike. Both None choose by the
+    free memory; results agree up to rounding.
     Raises :class:`InputError` naming the setting that cannot be used.
     """
 
@@ -40,6 +42,7 @@ class SamplerSettings:
     double_shift: bool = False
     latent_count: int | None = None
     frames_per_call: int | None = None
+    rows_per_call: int | None = None
 
     def __post_init__(self) -> None:
         make_sigmas(self.steps, self.time_shift, self.double_shift, self.final_sigma)
@@ -54,7 +57,7 @@ class SamplerSettings:
             )
         if self.zero_steps < 0:
             raise InputError(f"zero_steps is {self.zero_steps!r}; it must be at least 0.")
-        for name in ("latent_count", "frames_per_call"):
+        for name in ("latent_count", "frames_per_call", "rows_per_call"):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise InputError(f"{name} is {value!r}; it must be a whole number of at least 1, or None.")

@@ -212,6 +212,6 @@ def test_real_autoencoder_coarse_to_fine_is_closed(real_vae):
 
 
 def test_memory_estimate_grows_with_the_model(real_vae):
-    assert bytes_per_point(real_vae.config, 8) == 4 * (16 * (12 + 8) + 2 * 8)
-    assert bytes_per_point(ShapeVAEConfig(), 2048) > bytes_per_point(ShapeVAEConfig(), 512)
+    assert bytes_per_point(real_vae.config, 8) == round(4 * 1.2 * 16 * (3 + 2 * 4))
+    assert bytes_per_point(ShapeVAEConfig(), 512) > bytes_per_point(real_vae.config, 512)
     assert bytes_per_point(None, 512) > 0

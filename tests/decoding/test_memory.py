@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from shapegen4d_core.decoding import memory
-from shapegen4d_core.decoding.memory import ChunkedField, choose_chunk, free_memory
+from shapegen4d_core.decoding import DecodeSettings, make_sampler, memory
+from shapegen4d_core.decoding.memory import ChunkedField, bytes_per_point, choose_chunk, decoding_bytes
 from shapegen4d_core.errors import Cancelled, InputError
+from shapegen4d_core.models import PRESETS, build
+from tests.tools.peak import peak_bytes
 
 POINTS = torch.linspace(-1, 1, 3000).view(1000, 3)
 
@@ -27,10 +29,6 @@ def needs_less_than(limit, error=None):
     return field
 
 
-def test_free_memory_is_known_here():
-    assert free_memory() > 1 << 20
-
-
 def test_chunk_follows_memory(monkeypatch):
     free = {"bytes": 1 << 27}
     monkeypatch.setattr(memory, "free_memory", lambda device: free["bytes"])
@@ -42,15 +40,6 @@ def test_chunk_follows_memory(monkeypatch):
     free["bytes"] = 1 << 50
     assert choose_chunk(1 << 12) == memory.MOST_BYTES["cpu"] >> 12
     assert choose_chunk(1) == memory.MOST_POINTS
-
-
-def test_free_memory_without_a_system_answer(monkeypatch):
-    def missing(*_):
-        raise OSError
-
-    monkeypatch.setattr("builtins.open", missing)
-    monkeypatch.setattr(memory.os, "sysconf", missing)
-    assert free_memory() == memory.UNKNOWN_FREE_BYTES
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 999, 1000, 5000])
@@ -115,3 +104,44 @@ def test_check_cancels_between_chunks():
     with pytest.raises(Cancelled):
         field(POINTS)
     assert len(calls) == 3
+
+
+@pytest.mark.parametrize("preset, latents, dtype", [
+    ("step1x-3d", 1024, torch.bfloat16), ("step1x-3d", 2048, torch.float32), ("tiny", 64, torch.float32),
+])  # fmt: skip
+def test_bytes_per_point_cover_the_peak_and_little_more(preset, latents, dtype):
+    vae = build(PRESETS[preset], dtype=dtype, device="meta", parts=("vae",)).vae
+    field = vae.field(torch.empty(1, latents, vae.config.width, device="meta", dtype=dtype))
+    points = torch.empty(1, 4096, 3, device="meta")
+    peak = peak_bytes(lambda: field(points)) / 4096
+    assert peak <= bytes_per_point(vae.config, latents, dtype.itemsize) <= 1.25 * peak
+
+
+@pytest.mark.parametrize("resolution", [48, 96])
+def test_a_whole_frame_stays_below_the_estimate(resolution):
+    vae = build(PRESETS["tiny"], parts=("vae",)).vae
+    settings = DecodeSettings(resolution=resolution, chunk=2048)
+    sampler = make_sampler(settings, vae.config.truncation)
+    latent = torch.randn(1, 64, 8, generator=torch.Generator().manual_seed(0))
+
+    def run():
+        network = vae.field(vae.decode(latent))
+
+        def ball(points):
+            return 0 * network(points[None])[0].nan_to_num() + ((0.7 - norm(points)) / 0.1).clamp(-1, 1)
+
+        return sampler(ChunkedField(ball, settings.chunk))
+
+    peak, estimate = peak_bytes(run), decoding_bytes(vae.config, 64, resolution, settings.chunk)
+    assert peak <= estimate <= 2 * peak
+
+
+def test_the_transformer_over_the_latents_is_counted():
+    vae = build(PRESETS["step1x-3d"], dtype=torch.bfloat16, device="meta", parts=("vae",)).vae
+    peak = peak_bytes(lambda: vae.decode(torch.empty(1, 2048, 64, device="meta")))
+    assert peak <= decoding_bytes(vae.config, 2048, 8, 1, itemsize=2) <= 1.1 * peak
+
+
+def test_devices_without_fused_attention_need_a_row_per_head():
+    config = PRESETS["step1x-3d"].vae
+    assert bytes_per_point(config, 1024, 2, "mps") == bytes_per_point(config, 1024, 2) + 2 * 2 * 12 * 1024

@@ -1,0 +1,78 @@
+"""How much memory is free, and a second try with half the work when it runs out."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+
+from .errors import InputError
+
+Result = TypeVar("Result")
+
+UNKNOWN_FREE_BYTES = 2 << 30  # assumed where the system does not say
+
+
+def free_memory(device: torch.device | str = "cpu") -> int:
+    """Free bytes on a device; an assumption of 2 GiB where the system does not tell."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + cached
+    try:
+        with open("/proc/meminfo") as lines:
+            available = [line for line in lines if line.startswith("MemAvailable:")]
+        return int(available[0].split()[1]) * 1024
+    except (OSError, IndexError):
+        return _free_pages()
+
+
+def _free_pages() -> int:
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf, macOS not this name
+        return UNKNOWN_FREE_BYTES
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error of torch means that memory ran out, on any device."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and (
+        "out of memory" in str(error).lower() or "can't allocate memory" in str(error)
+    )
+
+
+class Halving:
+    """An amount of work per call that is halved once, with a warning, when memory runs out.
+
+    amount: how much is done at once; unit: what it counts, as people read it; setting: the advice when half does not
+    suffice either, beginning with a verb.
+    """
+
+    def __init__(self, amount: int, unit: str, setting: str) -> None:
+        self.amount, self.unit, self.setting = amount, unit, setting
+        self._halved = False
+
+    def __call__(self, work: Callable[[int], Result]) -> Result:
+        """``work(amount)``, done once more with half the amount; raises InputError when that is too much as well."""
+        try:
+            return work(self.amount)
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            self.halve(error)
+        return self(work)
+
+    def halve(self, error: BaseException) -> None:
+        """Go on with half; raises InputError, from ``error``, the second time and when there is no half."""
+        if self._halved or self.amount <= 1:
+            raise InputError(f"Out of memory with {self.amount} {self.unit}; {self.setting}.") from error
+        self._halved = True
+        self.amount //= 2
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        warnings.warn(f"Out of memory; going on with {self.amount} {self.unit}.", stacklevel=3)
