@@ -8,6 +8,7 @@ from . import folders
 from .decode_sdf_sequence import DecodeSDFSequence
 from .encode_dino import EncodeDINO
 from .example_video import ExampleVideo
+from .load_latents import LoadLatents
 from .load_mesh_sequence import LoadMeshSequence
 from .load_model import LoadShapeGen4DModel
 from .load_video_frames import LoadVideoFrames
@@ -16,6 +17,7 @@ from .register_pose import RegisterPose
 from .render_mesh_sequence import RenderMeshSequence
 from .sample_4d_latents import Sample4DLatents
 from .save_animation import SaveAnimation
+from .save_latents import SaveLatents
 from .save_mesh_sequence import SaveMeshSequence
 from .track_topology import TrackTopology
 
@@ -25,6 +27,8 @@ NODES: list[type[io.ComfyNode]] = [
     LoadVideoFrames,
     EncodeDINO,
     Sample4DLatents,
+    SaveLatents,
+    LoadLatents,
     DecodeSDFSequence,
     RegisterPose,
     TrackTopology,

@@ -106,3 +106,63 @@ def test_every_format_is_saved_and_loaded_again(format, tmp_path):
     again = {**load, "inputs": {"file": f"{name} [output]", "fps": 0.0}}
     frames = {"class_type": "PreviewAny", "inputs": {"source": ["1", 2]}}
     assert finished({"1": again, "2": frames})["2"]["text"] == ["4"]
+
+
+def defaults(name, nodes, **given):
+    """A node of ours for a workflow, with the schema's defaults for what is not given."""
+    inputs = {entry.id: entry.default for entry in nodes[f"ShapeGen4D_{name}"].define_schema().inputs}
+    known = {key: value for key, value in inputs.items() if value is not None}
+    return {"class_type": f"ShapeGen4D_{name}", "inputs": {**known, **given}}
+
+
+def options(name, entry):
+    """What a list of one of our nodes offers now."""
+    return ask(f"/object_info/ShapeGen4D_{name}")[f"ShapeGen4D_{name}"]["input"]["required"][entry][1]["options"]
+
+
+def test_example_clip_is_sampled_and_its_latents_are_decoded_later(nodes):
+    prefix = f"latents/{uuid.uuid4().hex}"
+    done = finished({
+        "model": defaults("LoadShapeGen4DModel", nodes),
+        "video": defaults("ExampleVideo", nodes),
+        "clip": defaults("LoadVideoFrames", nodes, model=["model", 0], video=["video", 0], count=3),
+        "tokens": defaults("EncodeDINO", nodes, model=["model", 0], clip=["clip", 0]),
+        "latents": defaults("Sample4DLatents", nodes, model=["model", 0], tokens=["tokens", 0], steps=2),
+        "save": defaults("SaveLatents", nodes, latents=["latents", 0], filename_prefix=prefix),
+        "shown": {"class_type": "PreviewAny", "inputs": {"source": ["save", 1]}},
+    })  # fmt: skip
+    assert done["shown"]["text"] == [f"{prefix}_00001_.safetensors"] == done["save"]["text"]
+    file = f"{prefix}_00001_.safetensors [output]"
+    assert file in options("LoadLatents", "file")
+    done = finished({
+        "model": defaults("LoadShapeGen4DModel", nodes),
+        "latents": defaults("LoadLatents", nodes, file=file),
+        "meshes": defaults("DecodeSDFSequence", nodes, model=["model", 0], latents=["latents", 0], resolution=24),
+        "save": defaults("SaveMeshSequence", nodes, meshes=["meshes", 0], format="safetensors"),
+        "frames": {"class_type": "PreviewAny", "inputs": {"source": ["latents", 1]}},
+        "name": {"class_type": "PreviewAny", "inputs": {"source": ["latents", 2]}},
+        "report": {"class_type": "PreviewAny", "inputs": {"source": ["save", 2]}},
+    })  # fmt: skip
+    assert (done["frames"]["text"], done["name"]["text"]) == (["3"], ["tiny"])
+    assert "3 frames at 3" in done["report"]["text"][0]
+
+
+def refused(workflow):
+    """The sentence with which a workflow fails on the host."""
+    job = ask("/prompt", json.dumps({"prompt": workflow}).encode())["prompt_id"]
+    end = time.monotonic() + PATIENCE_SECONDS
+    while job not in (history := ask(f"/history/{job}")):
+        assert time.monotonic() < end, "the workflow did not finish"
+        time.sleep(0.3)
+    messages = [content for kind, content in history[job]["status"]["messages"] if kind == "execution_error"]
+    assert len(messages) == 1, history[job]["status"]
+    return messages[0]["exception_message"].strip()
+
+
+def test_random_bytes_are_no_latents(nodes, tmp_path):
+    path = tmp_path / f"{uuid.uuid4().hex}.safetensors"
+    path.write_bytes(os.urandom(4 * 2**20))
+    upload(path, "latents")
+    load = defaults("LoadLatents", nodes, file=f"latents/{path.name}")
+    told = refused({"load": load, "shown": {"class_type": "PreviewAny", "inputs": {"source": ["load", 1]}}})
+    assert told.endswith("is damaged or not a safetensors file; save the LatentSequence again.")

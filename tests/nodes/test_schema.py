@@ -16,6 +16,8 @@ EXPECTED = [
     "LoadVideoFrames",
     "EncodeDINO",
     "Sample4DLatents",
+    "SaveLatents",
+    "LoadLatents",
     "DecodeSDFSequence",
     "RegisterPose",
     "TrackTopology",
@@ -95,7 +97,7 @@ def test_own_sockets_carry_the_prefix(nodes):
 
 def test_only_the_saving_nodes_are_outputs(nodes):
     outputs = [name for name, node in nodes.items() if node.define_schema().is_output_node]
-    assert outputs == ["ShapeGen4D_SaveMeshSequence", "ShapeGen4D_SaveAnimation"]
+    assert outputs == [f"ShapeGen4D_Save{what}" for what in ("Latents", "MeshSequence", "Animation")]
 
 
 def test_every_node_has_a_help_page_where_the_host_looks(node, pack):

@@ -1,0 +1,63 @@
+"""Files below the host's input and output folders: names for a list, and what a chosen name means."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+NONE = "none"
+_OUTPUT = " [output]"  # how the host marks names below its output folder
+_MOST = 5000  # files looked at below each
+
+
+def choices(find: Callable[[Path], Iterable[Path]]) -> list[str]:
+    """Names for the list: what ``find`` finds below the input folder, then below the output folder, newest first."""
+    import folder_paths
+
+    given, made = Path(folder_paths.get_input_directory()), Path(folder_paths.get_output_directory())
+    newest = sorted(_names(made, find), key=lambda name: -_changed(made / name))
+    return [NONE, *_names(given, find), *(name + _OUTPUT for name in newest)]
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """What lies below ``folder``, up to a sensible number; links that lead nowhere are left out."""
+    return (path for path in islice(folder.rglob("*"), _MOST) if os.path.exists(path))
+
+
+def resolve(name: str, folder: str) -> Path:
+    """The file or folder a name of :func:`choices` means; ValueError when it is not there or lies elsewhere.
+
+    ``folder`` is where users put such files, below the input folder.
+    """
+    import folder_paths
+
+    if name == NONE:
+        raise ValueError(f"No file is chosen in file; choose one, or put yours into input/{folder} and press R.")
+    marked = name.endswith(_OUTPUT)
+    base = Path(folder_paths.get_output_directory() if marked else folder_paths.get_input_directory())
+    base = Path(os.path.abspath(base))  # as written: links that people put there are followed
+    path = Path(os.path.abspath(base / name.removesuffix(_OUTPUT)))
+    if not path.is_relative_to(base) or path == base or not os.path.exists(path):
+        raise ValueError(
+            f"There is no {name!r} below ComfyUI's input or output folder; put the file into input/{folder}, press R "
+            "and choose it from the list."
+        )
+    return path
+
+
+def stamp(files: Iterable[Path]) -> str:
+    """A value that changes when one of the files changes."""
+    return ";".join(f"{file.name}:{file.stat().st_size}:{file.stat().st_mtime_ns}" for file in files)
+
+
+def _names(base: Path, find: Callable[[Path], Iterable[Path]]) -> list[str]:
+    return sorted(path.relative_to(base).as_posix() for path in find(base))
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # gone since it was listed
+        return 0.0
