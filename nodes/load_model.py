@@ -57,6 +57,7 @@ class LoadShapeGen4DModel(io.ComfyNode):
         source = folders.resolve(model)
         held = models.info(source)["parts"]
         dtype = host.choose_dtype(precision, sum(part["parameters"] for part in held.values()))
-        bundle = models.load(source, dtype=dtype, device="cpu", ops=host.cast_ops())
+        hooks = {"progress": host.progress_bar(), "check": host.check_stopped}
+        bundle = models.load(source, dtype=dtype, device="cpu", ops=host.cast_ops(), **hooks)
         parts = {name: host.wrap(network) for name, network in bundle.networks()}
         return io.NodeOutput(host.HostModel(bundle.name, bundle.config, parts, bundle.weights))

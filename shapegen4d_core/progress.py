@@ -24,3 +24,16 @@ def tick(progress: Progress | None, check: Check | None, step: int, total: int, 
         progress(step, total, preview)
     if check is not None:
         check()
+
+
+class Meter:
+    """Counts what is done, usually bytes, out of ``total``; after every share it reports and lets the caller cancel."""
+
+    def __init__(self, total: int, progress: Progress | None, check: Check | None) -> None:
+        self.total, self.done = total, 0
+        self._progress, self._check = progress, check
+
+    def advance(self, count: int) -> None:
+        """Add a finished share; raises whatever the cancel check raises."""
+        self.done += count
+        tick(self._progress, self._check, self.done, self.total)

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..progress import Check, Meter, Progress
 from .adapter import SpatioTemporalAdapter
 from .bundle import ModelBundle, check_fit, checked_parts
 from .denoiser import Denoiser
@@ -30,7 +31,16 @@ from .label_encoder import LabelEncoder
 from .parts import PARTS, Part
 from .presets import ModelConfig
 from .shape_vae import ShapeVAE
-from .weights import Weights, WithoutInit, fill, find_weights, open_weights, read_json
+from .weights import (
+    Weights,
+    WithoutInit,
+    fill,
+    find_weights,
+    matched_names,
+    open_weights,
+    read_into,
+    read_json,
+)
 
 SETTINGS_FILE = "shapegen4d.json"
 TINY_FOLDER = Path(__file__).resolve().parent.parent / "assets" / "tiny"
@@ -43,23 +53,46 @@ def load(
     device: Any = "cpu",
     ops: Any = nn,
     parts: Iterable[str] | None = None,
+    progress: Progress | None = None,
+    check: Check | None = None,
 ) -> ModelBundle:
     """The model in a folder, or the bundled one for "tiny", ready for inference.
 
     dtype: of the weights (None: float32; the field head keeps float32 always). parts: names of those
     wanted, of image_encoder, vae, denoiser, adapter, label_encoder; the last two are skipped where a folder
-    has none. Raises InputError when something is missing, is not safetensors or does not fit.
+    has none. progress: steps are bytes. check: called every few MiB; it may raise to cancel. Raises
+    InputError when something is missing, is not safetensors or does not fit.
     """
     root = model_folder(folder)
     locations = _locations(root, checked_parts(parts), explicit=parts is not None)
-    networks = {
-        key: _load_part(PARTS[key], path, None, dtype, device, ops) for key, path in locations.items()
-    }
-    configs = {key: network.config for key, network in networks.items()}
+    found = {key: open_weights(path) for key, path in locations.items()}
+    configs = {key: config_of(PARTS[key], weights) for key, weights in found.items()}
     config = replace(ModelConfig(name=root.name), **configs).with_settings(_settings(root))
-    check_fit(config, networks)
-    files = [file for path in locations.values() for file in open_weights(path).files]
-    return ModelBundle(config, **networks, weights=file_hashes(files))
+    return read_bundle(config, found, dtype, device, ops, progress, check)
+
+
+def read_bundle(
+    config: ModelConfig,
+    found: Mapping[str, Weights],
+    dtype: torch.dtype | None,
+    device: Any,
+    ops: Any,
+    progress: Progress | None,
+    check: Check | None,
+) -> ModelBundle:
+    """The networks of ``config`` with the weights ``found`` by part; nothing is read unless everything fits."""
+    check_fit(config, found)
+    networks, names = {}, {}
+    for key, weights in found.items():
+        networks[key] = _empty(PARTS[key], getattr(config, key), dtype, ops)
+        part = PARTS[key]
+        names[key] = matched_names(networks[key], weights, part.what, part.rename, part.unused)
+    meter = Meter(2 * sum(size_of(weights) for weights in found.values()), progress, check)
+    hashes: dict[str, str] = {}
+    for key, weights in found.items():
+        read_into(networks[key], weights, names[key], device, meter.advance)
+        hashes |= file_hashes(weights.files, meter.advance)
+    return ModelBundle(config, **networks, weights=hashes)
 
 
 def model_folder(folder: str | os.PathLike) -> Path:
@@ -106,14 +139,23 @@ def _settings(root: Path) -> dict[str, Any]:
 
 def _load_part(part: Part, source: Source, config: Any, dtype: Any, device: Any, ops: Any) -> nn.Module:
     weights = open_weights(source)
-    config = _config_of(part, weights, config)
-    with WithoutInit():
-        network = part.network(config, ops=ops, dtype=dtype or torch.float32, device="meta")
+    network = _empty(part, config_of(part, weights, config), dtype, ops)
     fill(network, weights, part.what, part.rename, part.unused, device)
     return network
 
 
-def _config_of(part: Part, weights: Weights, given: Any) -> Any:
+def _empty(part: Part, config: Any, dtype: torch.dtype | None, ops: Any) -> nn.Module:
+    """The network of a part on the meta device."""
+    with WithoutInit():
+        return part.network(config, ops=ops, dtype=dtype or torch.float32, device="meta")
+
+
+def size_of(weights: Weights) -> int:
+    """Bytes of the files of weights."""
+    return sum(file.stat().st_size for file in weights.files)
+
+
+def config_of(part: Part, weights: Weights, given: Any = None) -> Any:
     """The configuration given, or that beside the weights, in their header, or read off the shapes."""
     if isinstance(given, part.config):
         return given
@@ -195,7 +237,7 @@ def _part_info(part: Part, path: Path) -> dict[str, Any]:
     return {
         "parameters": sum(prod(shape) for shape in weights.shapes.values()),
         "tensors": len(weights.shapes),
-        "bytes": sum(file.stat().st_size for file in weights.files),
+        "bytes": size_of(weights),
         "dtypes": dict(Counter(weights.dtypes.values())),
         "files": [file.name for file in weights.files],
         "config": read_json(config) if config.is_file() else None,

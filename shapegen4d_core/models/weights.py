@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ..errors import InputError
+from .tensor_reader import Advance, stream_tensors
 
 UNSAFE_SUFFIXES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle", ".msgpack", ".h5")
 FLOAT_TYPES = ("F64", "F32", "F16", "BF16")
+SHOWN_PROBLEMS = 12
 PREFERRED_STEMS = ("diffusion_pytorch_model", "model", "weights")
 
 
@@ -28,15 +31,16 @@ PREFERRED_STEMS = ("diffusion_pytorch_model", "model", "weights")
 class Weights:
     """Named tensors not read yet.
 
-    shapes and dtypes: of every tensor, by stored name; read: opens a group of names and yields (name,
-    tensor) pairs one at a time; files: where they come from (empty for tensors in memory); metadata: of the
-    file header.
+    shapes and dtypes: of every tensor, by stored name; read: takes the types wanted by
+    name (None: all tensors as they are) and a callback for the bytes read, and yields (name, tensor) pairs one
+    at a time; files: where they come from
+    (empty for tensors in memory); metadata: of the file header.
     """
 
     label: str
     shapes: dict[str, tuple[int, ...]]
     dtypes: dict[str, str]
-    read: Callable[[], Any]
+    read: Callable[..., Iterator[tuple[str, Tensor]]]
     files: tuple[Path, ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
 
@@ -95,7 +99,7 @@ def _from_state_dict(state: Mapping[str, Tensor]) -> Weights:
         label="The state dict",
         shapes={name: tuple(tensor.shape) for name, tensor in state.items()},
         dtypes={name: kinds.get(tensor.dtype, str(tensor.dtype)) for name, tensor in state.items()},
-        read=lambda: iter(state.items()),
+        read=lambda wanted=None, advance=None: iter(state.items()),
     )
 
 
@@ -123,14 +127,14 @@ def _from_files(label: Path, files: list[Path]) -> Weights:
             for name in file.keys():  # noqa: SIM118 (not a dict)
                 view = file.get_slice(name)
                 shapes[name], dtypes[name] = tuple(view.get_shape()), view.get_dtype()
-    return Weights(str(label), shapes, dtypes, lambda: _stream(files), tuple(files), metadata)
+    return Weights(str(label), shapes, dtypes, partial(_stream, files), tuple(files), metadata)
 
 
-def _stream(files: list[Path]) -> Any:
+def _stream(
+    files: list[Path], wanted: Mapping[str, torch.dtype] | None = None, advance: Advance | None = None
+) -> Iterator[tuple[str, Tensor]]:
     for path in files:
-        with _opened(path) as file:
-            for name in file.keys():  # noqa: SIM118 (not a dict)
-                yield name, file.get_tensor(name).clone()  # a copy: the file may change once it is closed
+        yield from stream_tensors(path, wanted, advance)
 
 
 def _opened(path: Path) -> Any:
@@ -179,20 +183,47 @@ def fill(
     """Give a module built on the meta device its tensors, cast to the dtypes it was built with.
 
     rename: stored name to module name; unused: prefixes of stored tensors that the module does not have and
-    may ignore. Names, shapes and dtypes are all checked first; raises InputError listing every mismatch at
-    once.
+    may ignore. Raises InputError as :func:`matched_names`.
+    """
+    read_into(module, weights, matched_names(module, weights, what, rename, unused), device)
+
+
+def matched_names(
+    module: nn.Module,
+    weights: Weights,
+    what: str,
+    rename: Callable[[str], str] = str,
+    unused: tuple[str, ...] = (),
+) -> dict[str, str]:
+    """Stored name to name in the module, for every tensor of it; no tensor is read.
+
+    Raises InputError listing every mismatch of names, shapes and types, up to a dozen, at once.
     """
     stored = {name: rename(name) for name in weights.shapes if not name.startswith(unused or ("\0",))}
     expected = module.state_dict()
     problems = _mismatches({new: weights.shapes[old] for old, new in stored.items()}, expected)
     problems += _wrong_types({new: weights.dtypes[old] for old, new in stored.items()}, expected)
     problems += _collisions(stored)
+    if len(problems) > SHOWN_PROBLEMS:
+        problems[SHOWN_PROBLEMS:] = [f"and {len(problems) - SHOWN_PROBLEMS} more"]
     if problems:
         raise InputError(f"{weights.label} does not fit the {what}:\n  " + "\n  ".join(problems))
+    return stored
+
+
+def read_into(
+    module: nn.Module, weights: Weights, names: Mapping[str, str], device: Any = "cpu", advance: Advance | None = None
+) -> None:
+    """Read the tensors of ``names`` (stored name to name in the module), one at a time, to where the module keeps them.
+
+    advance: called with the bytes read; it may raise to cancel, and the module is then as it was.
+    """
+    expected = module.state_dict()
+    types = {name: expected[names[name]].dtype for name in names}
     tensors = {
-        stored[name]: tensor.to(device=device, dtype=expected[stored[name]].dtype)
-        for name, tensor in weights.read()
-        if name in stored
+        names[name]: tensor.to(device=device, dtype=types[name])
+        for name, tensor in weights.read(types, advance)
+        if name in names
     }
     module.load_state_dict(tensors, strict=True, assign=True)
     module.eval()

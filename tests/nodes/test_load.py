@@ -40,6 +40,19 @@ def test_model_is_read_again_when_a_file_changes(nodes, base):
     assert node.fingerprint_inputs("zoo/random", "auto") != before
 
 
+def test_loading_shows_progress_and_can_be_stopped(run):
+    import comfy.model_management as manager
+    import comfy.utils
+
+    comfy.utils.REPORTS.clear()
+    run("LoadShapeGen4DModel", model="zoo/random")
+    shares = [value / total for value, total in comfy.utils.REPORTS]
+    assert len(shares) > 20 and shares == sorted(shares) and shares[-1] == 1
+    manager.STOP_AFTER.append(10)
+    with pytest.raises(manager.InterruptProcessingException):
+        run("LoadShapeGen4DModel", model="zoo/random")
+
+
 def test_lower_precision_runs_on_the_same_layers(run, chain):
     model = run("LoadShapeGen4DModel", model="zoo/random", precision="bfloat16").result[0]
     assert model.parts["denoiser"].network.dtype == torch.bfloat16
