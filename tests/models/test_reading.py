@@ -67,9 +67,8 @@ def test_file_that_shrinks_and_types_that_torch_lacks(mixed, monkeypatch):
 def test_progress_goes_to_the_bytes_of_reading_and_summing(folder, monkeypatch):
     monkeypatch.setattr(hashes, "_known", {})
     size = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
-    for _ in range(2):  # the second time the sums are known
-        steps = []
-        models.load(folder, progress=lambda step, total, preview=None: steps.append((step, total)))
+    for steps in ([], []):  # the second time the sums are known
+        models.load(folder, progress=lambda step, total, preview=None, steps=steps: steps.append((step, total)))
         assert steps == sorted(steps) and len(steps) > 20
         assert {total for _, total in steps} == {2 * size} and steps[-1][0] == 2 * size
 
