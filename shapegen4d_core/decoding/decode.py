@@ -13,6 +13,7 @@ import torch
 from ..errors import InputError
 from ..geometry.decimate import decimate
 from ..geometry.mesh import is_closed, vertex_normals
+from ..models.cancelling import cancellable
 from ..progress import Check, Progress, tick
 from ..sequence import LatentSequence, MeshSequence
 from .cleanup import remove_floaters
@@ -85,7 +86,8 @@ class FrameDecoder:
     def __call__(self, latent: torch.Tensor, check: Check | None = None) -> DecodedFrame:
         """The mesh of one frame; raises InputError as :func:`decode_field`."""
         with torch.inference_mode():
-            field = self._vae.field(self._vae.decode(latent[None].to(self._device)))
+            with cancellable(check, self._vae if isinstance(self._vae, torch.nn.Module) else None):
+                field = self._vae.field(self._vae.decode(latent[None].to(self._device)))
             return decode_field(_single(field), self._sampler, self._settings, self._chunk, check)
 
 

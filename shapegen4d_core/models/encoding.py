@@ -10,6 +10,7 @@ from ..errors import InputError
 from ..memory import Halving
 from ..progress import Check, Progress, tick
 from ..sequence import Clip, ImageTokens
+from .cancelling import cancellable
 from .config import ImageEncoderConfig
 from .image_encoder import ImageEncoder
 from .preprocess import clip_to_pixels
@@ -43,7 +44,8 @@ def encode_clip(
         return encoder.tokens(*(part[done : done + count].to(device) for part in pixels)).float().cpu()
 
     while done < total:
-        parts.append(halving(encode))
+        with cancellable(check, encoder):
+            parts.append(halving(encode))
         done += len(parts[-1])
         tick(progress, check, done, total)
     return ImageTokens(torch.cat(parts), clip.fps, clip.name, model)

@@ -16,6 +16,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..memory import Halving
 from ..models.adapter import SpatioTemporalAdapter
+from ..models.cancelling import cancellable
 from ..models.denoiser import Denoiser
 from ..models.denoiser_config import DenoiserConfig
 from ..models.layers import rows_at_once
@@ -70,9 +71,10 @@ def sample(
     label: label tokens [.., T, 3, D] of a label model.
     clean_latents, clean_frames: latents [.., T, N, C] and a mask [.., T] of frames that are held at noise
     level 0. frame_times: rotary positions [T] of the adapter, default 0..T-1. progress, check: called after
-    every step; the preview is the current data estimate [.., T, N, C], or None after a step that the
-    zero-init rule skips. dtype, device: of the computation, default those of the weights. Raises
-    :class:`InputError` on inputs that do not fit together, and whatever ``check`` raises.
+    every step, check also between blocks of the networks; the preview is the current data estimate
+    [.., T, N, C], or None after a step that the zero-init rule skips. dtype, device: of the computation,
+    default those of the weights. Raises :class:`InputError` on inputs that do not fit together, and whatever
+    ``check`` raises.
     """
     device, dtype = torch.device(device or denoiser.device), dtype or denoiser.dtype
     batched = tokens if tokens.dim() == 4 else tokens[None]
@@ -107,7 +109,8 @@ def sample(
             x = x if anchors is None else anchors.hold(x)
             level = x.new_full((len(x),), sigma)
             level = level if anchors is None else level.masked_fill(anchors.mask, 0.0)
-            v = velocity(x.to(dtype), TRAIN_STEPS * level)
+            with cancellable(check, denoiser, adapter):
+                v = velocity(x.to(dtype), TRAIN_STEPS * level)
             if progress is not None:
                 estimate = x - level[:, None, None] * v
                 preview = estimate.reshape(shape).to(tokens.device)

@@ -1,0 +1,49 @@
+"""A look at the stop button between the blocks of a network, so that one long evaluation can be cancelled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..progress import Check
+
+INTERVAL = 0.2  # seconds between two looks; on a GPU each waits for the work that is under way
+
+
+class _Look:
+    """A forward pre-hook that calls ``check`` when the last call is long enough ago."""
+
+    def __init__(self, check: Check) -> None:
+        self.check, self.last = check, time.monotonic()
+
+    def __call__(self, module: nn.Module, given: tuple[Any, ...]) -> None:
+        if time.monotonic() - self.last < INTERVAL:
+            return
+        for device in {tensor.device for tensor in given if isinstance(tensor, Tensor) and tensor.is_cuda}:
+            torch.cuda.synchronize(device)  # or the whole evaluation would be queued before anybody can stop it
+        self.check()
+        self.last = time.monotonic()
+
+
+@contextmanager
+def cancellable(check: Check | None, *networks: nn.Module | None) -> Iterator[None]:
+    """Inside a with block, call ``check`` between the repeated blocks of ``networks``; it may raise to cancel.
+
+    Blocks are the members of lists and dictionaries of modules. None among the networks is passed over.
+    """
+    look, handles = None if check is None else _Look(check), []
+    for network in networks if look is not None else ():
+        modules = [] if network is None else network.modules()
+        groups = [module for module in modules if isinstance(module, nn.ModuleList | nn.ModuleDict)]
+        blocks = [block for group in groups for block in group.children()]
+        handles += [block.register_forward_pre_hook(look) for block in blocks]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
