@@ -8,10 +8,12 @@ from . import folders
 from .decode_sdf_sequence import DecodeSDFSequence
 from .encode_dino import EncodeDINO
 from .example_video import ExampleVideo
+from .join_sequences import JoinSequences
 from .load_latents import LoadLatents
 from .load_mesh_sequence import LoadMeshSequence
 from .load_model import LoadShapeGen4DModel
 from .load_video_frames import LoadVideoFrames
+from .pick_frames import PickFrames
 from .propagate_texture import PropagateTexture
 from .register_pose import RegisterPose
 from .render_mesh_sequence import RenderMeshSequence
@@ -34,6 +36,8 @@ NODES: list[type[io.ComfyNode]] = [
     TrackTopology,
     PropagateTexture,
     LoadMeshSequence,
+    PickFrames,
+    JoinSequences,
     RenderMeshSequence,
     SaveMeshSequence,
     SaveAnimation,

@@ -12,3 +12,8 @@ MeshSequence = io.Custom("SHAPEGEN4D_MESH_SEQUENCE")  # shapegen4d_core.sequence
 Camera = io.Custom("SHAPEGEN4D_CAMERA")  # shapegen4d_core.sequence.Camera
 
 CATEGORY = "3d/ShapeGen4D"
+
+
+def frames_of_any_kind(name: str) -> io.MatchType.Template:
+    """For sockets that take and give one of the kinds that have frames; sockets of one ``name`` have one kind."""
+    return io.MatchType.Template(name, [MeshSequence, Clip, ImageTokens, Latents])

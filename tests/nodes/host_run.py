@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 DYNAMIC = "COMFY_DYNAMICCOMBO_V3"
+GROWING = "COMFY_AUTOGROW_V3"
 WIDGETS = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", DYNAMIC)
 
 
@@ -21,6 +22,8 @@ def every_input(schema):
         if entry.get_io_type() == DYNAMIC:
             for option in entry.options["options"]:
                 named.update({f"{entry.id}.{option.key}.{child.id}": child for child in option.inputs})
+        if entry.get_io_type() == GROWING:
+            named[f"{entry.id}.{entry.template.prefix}"] = entry.template.input
     return named
 
 
@@ -28,6 +31,10 @@ def run_node(node, **given):
     """NodeOutput of one node class."""
     values = {}
     for entry in node.define_schema().inputs:
+        if entry.get_io_type() == GROWING:
+            slots = {f"{entry.id}.{name}": name for name in entry.template.names}
+            values[entry.id] = {slots[key]: given.pop(key) for key in [*given] if key in slots}
+            continue
         chosen = given.pop(entry.id, entry.default)
         if entry.get_io_type() == DYNAMIC:
             nested = {child.id: given.pop(f"{entry.id}.{child.id}", child.default) for child in children(entry, chosen)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import urllib.parse
 import urllib.request
 import uuid
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from shapegen4d_core.example_clips import example_path
 from shapegen4d_core.export import write_glb
+from shapegen4d_core.sequence import MeshSequence
 from tests.export.shapes import waving
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -52,6 +54,15 @@ def upload(path, subfolder=""):
     for head, content in parts.items():
         body += f"--{mark}\r\nContent-Disposition: form-data; {head}\r\n\r\n".encode() + content + b"\r\n"
     return ask("/upload/image", body + f"--{mark}--\r\n".encode(), f"multipart/form-data; boundary={mark}")["name"]
+
+
+def download(name, folder):
+    """A copy of a file below the host's output folder."""
+    subfolder, _, file = name.rpartition("/")
+    place = urllib.parse.urlencode({"filename": file, "subfolder": subfolder, "type": "output"})
+    with urllib.request.urlopen(f"{URL}/view?{place}", timeout=60) as answer:
+        (folder / file).write_bytes(answer.read())
+    return folder / file
 
 
 def finished(workflow):
@@ -166,3 +177,24 @@ def test_random_bytes_are_no_latents(nodes, tmp_path):
     load = defaults("LoadLatents", nodes, file=f"latents/{path.name}")
     told = refused({"load": load, "shown": {"class_type": "PreviewAny", "inputs": {"source": ["load", 1]}}})
     assert told.endswith("is damaged or not a safetensors file; save the LatentSequence again.")
+
+
+def test_there_and_back_again(nodes, tmp_path):
+    """Sockets that take several kinds, and a node whose sockets grow, as the page names them."""
+    source = write_glb(waving(4, 8.0), tmp_path / f"{uuid.uuid4().hex}.glb")
+    upload(source, "3d")
+    workflow = {
+        "load": defaults("LoadMeshSequence", nodes, file=f"3d/{source.name}"),
+        "back": defaults("PickFrames", nodes, sequence=["load", 0], start=1, stop=-1, reverse=True),
+        "join": {"class_type": "ShapeGen4D_JoinSequences", "inputs": {
+            "sequences.sequence0": ["load", 0], "sequences.sequence1": ["back", 0], "different_fps": "error"}},
+        "save": defaults("SaveMeshSequence", nodes, meshes=["join", 0], format="safetensors"),
+        "report": {"class_type": "PreviewAny", "inputs": {"source": ["save", 2]}},
+    }  # fmt: skip
+    report = finished(workflow)["report"]["text"][0]
+    assert "6 frames at 8 per second" in report
+    frames = MeshSequence.load(download(report.split(":")[0], tmp_path)).vertices
+    assert all((frames[index] == frames[6 - index]).all() for index in (4, 5))
+    workflow["half"] = defaults("PickFrames", nodes, sequence=["load", 0], stride=2)
+    workflow["join"]["inputs"]["sequences.sequence1"] = ["half", 0]
+    assert "Sequence 2 has 4 frames per second and the first 8" in refused(workflow)

@@ -23,6 +23,8 @@ EXPECTED = [
     "TrackTopology",
     "PropagateTexture",
     "LoadMeshSequence",
+    "PickFrames",
+    "JoinSequences",
     "RenderMeshSequence",
     "SaveMeshSequence",
     "SaveAnimation",
@@ -86,7 +88,8 @@ def test_seed_offers_a_new_one_after_each_run(nodes):
 
 def test_own_sockets_carry_the_prefix(nodes):
     standard = {"IMAGE", "MASK", "VIDEO", "NOISE", "SIGMAS", "FILE_3D_GLB", "MESH", "INT", "FLOAT", "BOOLEAN"}
-    standard |= {"STRING", "COMBO", "COMFY_DYNAMICCOMBO_V3", "LOAD3D_CAMERA", "FILE_3D", "FILE_3D_GLTF", "FILE_3D_USDZ"}
+    standard |= {"COMFY_DYNAMICCOMBO_V3", "COMFY_AUTOGROW_V3", "COMFY_MATCHTYPE_V3"}
+    standard |= {"STRING", "COMBO", "LOAD3D_CAMERA", "FILE_3D", "FILE_3D_GLTF", "FILE_3D_USDZ"}
     for node in nodes.values():
         schema = node.define_schema()
         names = [entry.get_io_type() for entry in schema.inputs]

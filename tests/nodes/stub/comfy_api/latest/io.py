@@ -82,6 +82,56 @@ class DynamicCombo:
             return self.options["options"][0].key
 
 
+class MatchType:
+    """A socket of several types; sockets of one template have the same type, which the page sees to."""
+
+    io_type = "COMFY_MATCHTYPE_V3"
+
+    class Template:
+        """Sockets with this name belong together."""
+
+        def __init__(self, template_id: str, allowed_types: Any) -> None:
+            self.template_id, self.allowed_types = template_id, allowed_types
+
+    class Input(Input):
+        """``template`` says which types."""
+
+        io_type = "COMFY_MATCHTYPE_V3"
+
+        def __init__(self, id: str, template: Any, **options: Any) -> None:
+            super().__init__(id, template=template, **options)
+
+    class Output(Output):
+        """``template`` says whose type it has."""
+
+        io_type = "COMFY_MATCHTYPE_V3"
+
+        def __init__(self, template: Any, id: str | None = None, **labels: Any) -> None:
+            super().__init__(id, **labels)
+            self.template = template
+
+
+class Autogrow:
+    """As many inputs of one kind as are connected; the node gets one dictionary."""
+
+    Type = dict
+
+    class TemplatePrefix:
+        """Inputs ``prefix0``, ``prefix1`` and so on, of which ``min`` are required."""
+
+        def __init__(self, input: Input, prefix: str, min: int = 1, max: int = 10) -> None:
+            self.input, self.prefix, self.min, self.max = input, prefix, min, max
+            self.names = [f"{prefix}{number}" for number in range(max)]
+
+    class Input(Input):
+        """``template`` describes one of them."""
+
+        io_type = "COMFY_AUTOGROW_V3"
+
+        def __init__(self, id: str, template: Any, **options: Any) -> None:
+            super().__init__(id, template=template, **options)
+
+
 class Hidden(str, Enum):
     """Values the host fills in by itself."""
 
