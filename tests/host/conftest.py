@@ -1,0 +1,50 @@
+"""A ComfyUI that the tests start themselves: COMFYUI_DIR names its checkout, COMFYUI_PYTHON the Python it runs with."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.host.client import Client
+from tests.host.server import Server, start
+from tests.nodes.conftest import base, core, nodes, pack  # noqa: F401  what the stub says of our nodes
+
+DIRECTORY, URL = os.environ.get("COMFYUI_DIR", ""), os.environ.get("COMFYUI_URL", "").rstrip("/")
+ABSENT = "COMFYUI_DIR does not name a checkout of ComfyUI (and COMFYUI_URL no running one with this pack)"
+
+
+@pytest.fixture(scope="session")
+def comfyui():
+    """The checkout of ComfyUI."""
+    if not DIRECTORY or not (Path(DIRECTORY) / "main.py").is_file():
+        pytest.skip(ABSENT)
+    return Path(DIRECTORY)
+
+
+@pytest.fixture(scope="session")
+def server(request, tmp_path_factory):
+    """A running host: our own, or the one at COMFYUI_URL, whose process and folders are out of reach."""
+    if URL:
+        yield Server(URL)
+        return
+    running = start(request.getfixturevalue("comfyui"), tmp_path_factory.mktemp("comfyui"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def own_server(server):
+    """The host, whose log, memory and folders can be looked at."""
+    if server.process is None:
+        pytest.skip("The host at COMFYUI_URL is somebody else's; set COMFYUI_DIR instead")
+    return server
+
+
+@pytest.fixture(scope="session")
+def client(server):
+    """A page on the host."""
+    page = Client(server.url)
+    yield page
+    page.close()
