@@ -13,6 +13,7 @@ from .errors import InputError
 
 Result = TypeVar("Result")
 
+GIB = 1 << 30
 UNKNOWN_FREE_BYTES = 2 << 30  # assumed where the system does not say
 
 
@@ -35,6 +36,18 @@ def _free_pages() -> int:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # Windows has no sysconf, macOS not this name
         return UNKNOWN_FREE_BYTES
+
+
+def require(size: float, what: str, advice: str, device: torch.device | str = "cpu") -> None:
+    """Refuse work that needs ``size`` bytes when they are not free: systems kill programs that ask for too much.
+
+    Raises InputError: ``what`` takes so much, so much is free, ``advice`` (begins with a verb).
+    """
+    free = free_memory(device)
+    if size > free:
+        raise InputError(
+            f"{what} takes {size / GIB:.1f} GiB of memory and {free / GIB:.1f} GiB are free; {advice}."
+        )
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -60,3 +60,61 @@ def test_when_half_is_too_much_the_setting_is_named():
 def test_other_errors_pass():
     with pytest.raises(RuntimeError, match="shapes"):
         Halving(12, "frames", "take fewer")(too_much_above(0, RuntimeError("shapes cannot be multiplied")))
+
+
+class TestTooLarge:
+    """Every stage whose memory a user chooses refuses what is not free, in one sentence, before it begins."""
+
+    @pytest.fixture(autouse=True)
+    def little_is_free(self, monkeypatch):
+        monkeypatch.setattr(memory, "free_memory", lambda device="cpu": 2 * memory.GIB)
+
+    def test_the_sentence(self):
+        memory.require(2 * memory.GIB, "It", "take less")
+        with pytest.raises(InputError, match=r"^It takes 2.5 GiB of memory and 2.0 GiB are free; take less.$"):
+            memory.require(2.5 * memory.GIB, "It", "take less")
+
+    def test_frames(self):
+        from shapegen4d_core.video import clip_from_frames
+
+        images = torch.rand(8, 16, 16, 4)
+        with pytest.raises(InputError, match="clip of 8 frames of 4096 x 4096.*lower size"):
+            clip_from_frames(images, 8.0, size=4096)
+
+    def test_a_grid(self):
+        from shapegen4d_core.decoding import DecodeSettings, decode_sequence
+        from shapegen4d_core.models import PRESETS, build
+        from shapegen4d_core.sequence import LatentSequence
+
+        latents = LatentSequence(torch.zeros(1, 64, 8), 8.0, "clip", "tiny", {})
+        with pytest.raises(InputError, match="resolution 1024 takes 12.* GiB"):
+            decode_sequence(build(PRESETS["tiny"], parts=("vae",)).vae, latents, DecodeSettings(resolution=1024))
+
+    def test_pictures(self):
+        from shapegen4d_core import rendering
+        from tests.export.shapes import waving
+
+        meshes = waving(4, 8.0)
+        camera = rendering.framing_camera(meshes, (8192, 8192), 0.0, 0.0)
+        with pytest.raises(InputError, match="4 pictures of 8192 x 8192.*lower width and height"):
+            rendering.render_sequence(meshes, camera, 8192)
+
+    def test_a_texture(self):
+        from shapegen4d_core.texturing import TextureSettings
+
+        TextureSettings(size=1024).check_memory()
+        with pytest.raises(InputError, match="8192 x 8192 takes.*texture_size"):
+            TextureSettings(size=8192).check_memory()
+
+    def test_frames_that_are_sampled_together(self, monkeypatch):
+        from shapegen4d_core.models import PRESETS
+        from shapegen4d_core.sampling import SamplerSettings
+        from shapegen4d_core.sampling import memory as sampling_memory
+        from shapegen4d_core.sampling.memory import evaluation
+        from shapegen4d_core.sampling.sampler import _portions
+
+        monkeypatch.setattr(sampling_memory, "free_memory", memory.free_memory)
+        sizes = evaluation(PRESETS["step1x-3d"].denoiser, SamplerSettings(), 300, 1370, 1024, 2)
+        with pytest.raises(InputError, match=r"Sampling 300 frames together takes.*count"):
+            _portions(SamplerSettings(), sizes, 300, "cpu")
+        assert _portions(SamplerSettings(), sizes, None, "cpu")[0] < 300

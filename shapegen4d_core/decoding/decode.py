@@ -13,6 +13,7 @@ import torch
 from ..errors import InputError
 from ..geometry.decimate import decimate
 from ..geometry.mesh import is_closed, vertex_normals
+from ..memory import require
 from ..models.cancelling import cancellable
 from ..progress import Check, Progress, tick
 from ..sequence import LatentSequence, MeshSequence
@@ -20,7 +21,7 @@ from .cleanup import remove_floaters
 from .coarse import CoarseToFine
 from .dense import Dense
 from .grid import Grid, GridSample
-from .memory import ChunkedField, Field, bytes_per_point, choose_chunk
+from .memory import BYTES_PER_VERTEX, ChunkedField, Field, bytes_per_point, choose_chunk
 from .published import Published, extract_published
 from .settings import DecodeSettings
 from .surface import extract_surface
@@ -79,6 +80,12 @@ class FrameDecoder:
         self._vae, self._settings = vae, settings
         self._device = _device(vae) if device is None else torch.device(device)
         config = getattr(vae, "config", None)
+        require(
+            BYTES_PER_VERTEX * (settings.resolution + 1) ** 3,
+            f"A grid of resolution {settings.resolution}",
+            "lower resolution",
+            self._device,
+        )
         point = bytes_per_point(config, latent_count, _itemsize(vae), self._device)
         self._chunk = settings.chunk or choose_chunk(point, self._device)
         self._sampler = make_sampler(settings, getattr(config, "truncation", None), self._device)

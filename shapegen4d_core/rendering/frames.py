@@ -10,11 +10,14 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..geometry.mesh import vertex_normals
+from ..memory import require
 from ..progress import Check, Progress, tick
 from ..sequence import Camera, Clip, MeshSequence
 from .shade import TEXTURED, Surface, check_style, render_surface
 from .texture import texture_on
 from .views import clip_camera, opencv_camera, sized_camera
+
+PICTURE_BYTES = 16 * 3  # of a pixel, with room for the copies that follow
 
 
 def render_sequence(
@@ -38,6 +41,11 @@ def render_sequence(
     check_style(style, sequence.texture is not None)
     cameras = [camera] * sequence.frame_count if isinstance(camera, Camera) else list(camera)
     lenses, (height, width) = _lenses(cameras, size, clip)
+    require(
+        PICTURE_BYTES * len(cameras) * height * width,
+        f"Drawing {len(cameras)} pictures of {width} x {height}",
+        "lower width and height, or count",
+    )
     surfaces = _Surfaces(sequence, style, device)
     pictures = torch.zeros(len(cameras), height, width, 4)
     for number, lens in enumerate(lenses):

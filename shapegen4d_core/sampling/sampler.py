@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..memory import Halving
+from ..memory import Halving, require
 from ..models.adapter import SpatioTemporalAdapter
 from ..models.cancelling import cancellable
 from ..models.denoiser import Denoiser
@@ -149,6 +149,8 @@ def _portions(
         frames = max(1, (settings.frames_per_call or sizes.frames) // clip) * clip
     sizes = replace(sizes, frames=min(frames, sizes.frames))
     rows = settings.rows_per_call or choose_rows(sizes, device)
+    if torch.device(device).type == "cpu":  # other devices say so themselves; a CPU's system ends the program
+        require(sizes.bytes(rows), f"Sampling {sizes.frames} frames together", "take fewer frames (count)")
     return frames, Halving(rows, "tokens at once", "take fewer frames (count), or a model in lower precision")
 
 

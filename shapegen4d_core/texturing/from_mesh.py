@@ -50,6 +50,7 @@ def texture_from_mesh(
     began, notes = time.perf_counter(), []
     mesh = source_from(source)
     share = Shared(progress, (("unwrap", 30), ("transfer", 60), ("fill", 10)))
+    settings.check_memory()
     surface = cut_surface(meshes, settings.size, share("unwrap"), check, notes.append)
     texels = surface_texels(surface.faces, surface.cut.uv, settings.size, check)
     colour, trust, note = transferred(surface, texels, mesh, settings, check)

@@ -40,6 +40,7 @@ def texture_from_video(
     settings = settings or TextureSettings()
     began, notes = time.perf_counter(), []
     share = Shared(progress, (("unwrap", 20), ("frames", 70), ("fill", 10)))
+    settings.check_memory()
     surface = cut_surface(meshes, settings.size, share("unwrap"), check, notes.append)
     texels = surface_texels(surface.faces, surface.cut.uv, settings.size, check)
     views = FrameViews(surface, texels, clip, camera, settings, check)

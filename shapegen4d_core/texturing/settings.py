@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from ..memory import require
 from ..setting_checks import check_between, check_choice, check_whole
 
 MODES = ("video", "first frame")
@@ -76,6 +77,10 @@ class TextureSettings:
     def memory_bytes(self) -> int:
         """Rough peak of working memory in bytes: the page, and the samples kept between passes."""
         return _BYTES_PER_TEXEL * self.size**2 + self.cached_samples_mib * _MIB
+
+    def check_memory(self) -> None:
+        """Raise InputError when that much memory is not free."""
+        require(self.memory_bytes(), f"A texture of {self.size} x {self.size}", "set texture_size to half of that")
 
     def memory_sentence(self) -> str:
         """What memory the texture takes, for people."""

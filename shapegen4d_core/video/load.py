@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..memory import require
 from ..progress import Progress, tick
 from ..sequence import Clip
 from .crop import Box, Square, cut, object_box, square_around, union
@@ -27,6 +28,7 @@ from .reader import open_source
 from .selection import Selection, check_range, select_frames
 from .source import Source, TensorSource
 
+CLIP_BYTES = 16 * 3  # of a pixel, with room for the copies that follow
 FULL_SHARE = 0.97  # a mask that covers more of a frame than this is taken for an inverted one
 
 
@@ -133,6 +135,11 @@ def _build(
     check: Callable[[], None] | None,
 ) -> Clip:
     unique = sorted(set(selection.indices))
+    require(
+        CLIP_BYTES * len(selection.indices) * look.size**2,
+        f"A clip of {len(selection.indices)} frames of {look.size} x {look.size} pixels",
+        "lower size, or take fewer frames (count)",
+    )
     square, source_size = _find_square(source, cutter, unique, look, progress, check)
     frames = torch.zeros(len(selection.indices), look.size, look.size, 4)
     done = len(unique)
