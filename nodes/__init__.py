@@ -9,6 +9,7 @@ from .decode_sdf_sequence import DecodeSDFSequence
 from .encode_dino import EncodeDINO
 from .example_video import ExampleVideo
 from .join_sequences import JoinSequences
+from .load_image_sequence import LoadImageSequence
 from .load_latents import LoadLatents
 from .load_mesh_sequence import LoadMeshSequence
 from .load_model import LoadShapeGen4DModel
@@ -26,6 +27,7 @@ from .track_topology import TrackTopology
 NODES: list[type[io.ComfyNode]] = [
     LoadShapeGen4DModel,
     ExampleVideo,
+    LoadImageSequence,
     LoadVideoFrames,
     EncodeDINO,
     Sample4DLatents,

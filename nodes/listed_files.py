@@ -12,13 +12,13 @@ _OUTPUT = " [output]"  # how the host marks names below its output folder
 _MOST = 5000  # files looked at below each
 
 
-def choices(find: Callable[[Path], Iterable[Path]]) -> list[str]:
-    """Names for the list: what ``find`` finds below the input folder, then below the output folder, newest first."""
+def choices(search: Callable[[Path], Iterable[Path]]) -> list[str]:
+    """Names for the list: what ``search`` finds below the input folder, then below the output folder, newest first."""
     import folder_paths
 
     given, made = Path(folder_paths.get_input_directory()), Path(folder_paths.get_output_directory())
-    newest = sorted(_names(made, find), key=lambda name: -_changed(made / name))
-    return [NONE, *_names(given, find), *(name + _OUTPUT for name in newest)]
+    newest = sorted(_names(made, search), key=lambda name: -_changed(made / name))
+    return [NONE, *_names(given, search), *(name + _OUTPUT for name in newest)]
 
 
 def walk(folder: Path) -> Iterator[Path]:
@@ -31,15 +31,10 @@ def resolve(name: str, folder: str) -> Path:
 
     ``folder`` is where users put such files, below the input folder.
     """
-    import folder_paths
-
     if name == NONE:
         raise ValueError(f"No file is chosen in file; choose one, or put yours into input/{folder} and press R.")
-    marked = name.endswith(_OUTPUT)
-    base = Path(folder_paths.get_output_directory() if marked else folder_paths.get_input_directory())
-    base = Path(os.path.abspath(base))  # as written: links that people put there are followed
-    path = Path(os.path.abspath(base / name.removesuffix(_OUTPUT)))
-    if not path.is_relative_to(base) or path == base or not os.path.exists(path):
+    path = find(name)
+    if path is None:
         raise ValueError(
             f"There is no {name!r} below ComfyUI's input or output folder; put the file into input/{folder}, press R "
             "and choose it from the list."
@@ -47,13 +42,24 @@ def resolve(name: str, folder: str) -> Path:
     return path
 
 
+def find(name: str) -> Path | None:
+    """What a name means; None when nothing is there, or when it leads out of the input and output folders."""
+    import folder_paths
+
+    marked = name.endswith(_OUTPUT)
+    base = Path(folder_paths.get_output_directory() if marked else folder_paths.get_input_directory())
+    base = Path(os.path.abspath(base))  # as written: links that people put there are followed
+    path = Path(os.path.abspath(base / name.removesuffix(_OUTPUT)))
+    return path if path.is_relative_to(base) and path != base and os.path.exists(path) else None
+
+
 def stamp(files: Iterable[Path]) -> str:
     """A value that changes when one of the files changes."""
     return ";".join(f"{file.name}:{file.stat().st_size}:{file.stat().st_mtime_ns}" for file in files)
 
 
-def _names(base: Path, find: Callable[[Path], Iterable[Path]]) -> list[str]:
-    return sorted(path.relative_to(base).as_posix() for path in find(base))
+def _names(base: Path, search: Callable[[Path], Iterable[Path]]) -> list[str]:
+    return sorted(path.relative_to(base).as_posix() for path in search(base))
 
 
 def _changed(path: Path) -> float:

@@ -2,5 +2,6 @@
 
 from .load import clip_from_frames, load_clip
 from .notices import BorderWarning, ClipWarning, StillWarning
+from .pictures import read_pictures
 
-__all__ = ["BorderWarning", "ClipWarning", "StillWarning", "clip_from_frames", "load_clip"]
+__all__ = ["BorderWarning", "ClipWarning", "StillWarning", "clip_from_frames", "load_clip", "read_pictures"]

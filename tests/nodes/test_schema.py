@@ -13,6 +13,7 @@ from tests.nodes.host_run import every_input
 EXPECTED = [
     "LoadShapeGen4DModel",
     "ExampleVideo",
+    "LoadImageSequence",
     "LoadVideoFrames",
     "EncodeDINO",
     "Sample4DLatents",

@@ -1,0 +1,48 @@
+"""Whole frames of a file or a folder as one tensor, neither cut out nor cropped."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..progress import Progress, tick
+from .reader import open_source
+from .selection import select_frames
+
+
+def read_pictures(
+    path: str | os.PathLike,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    stride: int = 1,
+    count: int | None = None,
+    progress: Progress | None = None,
+    check: Callable[[], None] | None = None,
+) -> Tensor:
+    """Frames [T,H,W,3], or [T,H,W,4] when one of them has alpha (straight), float32 0..1, in their order.
+
+    Which frames is as in :func:`load_clip`; only those are decoded. Raises InputError, one sentence, for what cannot be
+    read, for sizes that differ, and for settings that do not fit.
+    """
+    source = open_source(path, stop)
+    indices = select_frames(source.times, source.end, start, stop, stride, count).indices
+    unique = sorted(set(indices))
+    channels = 4 if source.has_alpha(unique) else 3
+    frames: Tensor | None = None
+    for done, (index, picture) in enumerate(source.pictures(unique), start=1):
+        if frames is None:
+            frames = torch.ones(len(indices), *picture.shape[:2], channels)
+        places = [place for place, wanted in enumerate(indices) if wanted == index]
+        frames[places, :, :, : picture.shape[2]] = _as_float(picture)
+        tick(progress, check, done, len(unique))
+    return frames
+
+
+def _as_float(picture: np.ndarray) -> Tensor:
+    values = torch.from_numpy(np.array(picture))
+    return values.float() / 255 if values.dtype == torch.uint8 else values.float()
