@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+
+import numpy as np
 import torch
 
 DYNAMIC = "COMFY_DYNAMICCOMBO_V3"
@@ -42,8 +46,26 @@ def run_node(node, **given):
         elif chosen is not None:
             values[entry.id] = chosen
     assert not given, f"{node.__name__} has no inputs {sorted(given)}"
+    before = contents(values)
     with torch.inference_mode():
-        return node.execute(**values)
+        output = node.execute(**values)
+    assert contents(values) == before, f"{node.__name__} changed its inputs, which the host caches and shares"
+    return output
+
+
+def contents(value):
+    """What a value holds, comparable: bytes of tensors and arrays, and whatever lies in collections and dataclasses."""
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu().contiguous().view(torch.uint8).numpy() if value.numel() else value.numpy()
+    if isinstance(value, np.ndarray):
+        return value.shape, value.dtype.str, hashlib.sha256(np.ascontiguousarray(value)).hexdigest()
+    if isinstance(value, dict):
+        return {key: contents(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [contents(part) for part in value]
+    if dataclasses.is_dataclass(value) and not hasattr(value, "parts"):  # a model's networks are the host's to move
+        return {field.name: contents(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return repr(value) if isinstance(value, str | int | float | bool | None) else type(value).__name__
 
 
 def run_workflow(workflow, nodes, core_nodes):
