@@ -14,6 +14,8 @@ from .load_latents import LoadLatents
 from .load_mesh_sequence import LoadMeshSequence
 from .load_model import LoadShapeGen4DModel
 from .load_video_frames import LoadVideoFrames
+from .mesh_sequence_to_mesh import MeshSequenceToMesh
+from .mesh_to_mesh_sequence import MeshToMeshSequence
 from .pick_frames import PickFrames
 from .propagate_texture import PropagateTexture
 from .register_pose import RegisterPose
@@ -38,6 +40,8 @@ NODES: list[type[io.ComfyNode]] = [
     TrackTopology,
     PropagateTexture,
     LoadMeshSequence,
+    MeshSequenceToMesh,
+    MeshToMeshSequence,
     PickFrames,
     JoinSequences,
     RenderMeshSequence,

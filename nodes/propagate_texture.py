@@ -6,7 +6,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from . import host
+from . import core_mesh, host
 from .types import CATEGORY, Camera, Clip, MeshSequence
 
 MODES = ("video", "first frame", "textured mesh")
@@ -198,16 +198,8 @@ def _source(given: Any) -> Any:
         return _from_file(given.get_source(), source_from)
     if getattr(given, "vertices", None) is None or getattr(given, "faces", None) is None:
         raise ValueError(f"textured_mesh is a {type(given).__name__}; connect a MESH or a GLB file.")
-    arrays = {"vertices": given.vertices, "faces": given.faces}
-    arrays |= {"uv": getattr(given, "uvs", None), "colours": getattr(given, "vertex_colors", None)}
-    arrays["texture"] = getattr(given, "texture", None)
-    first = {key: None if array is None else array[0].detach().float().cpu().numpy() for key, array in arrays.items()}
-    counts = getattr(given, "vertex_counts", None), getattr(given, "face_counts", None)
-    if None not in counts:  # a padded batch
-        for key in ("vertices", "uv", "colours"):
-            first[key] = None if first[key] is None else first[key][: int(counts[0][0])]
-        first["faces"] = first["faces"][: int(counts[1][0])]
-    return source_from_arrays(**first)
+    first = core_mesh.arrays(given, 0)
+    return source_from_arrays(**{key: first[key] for key in ("vertices", "faces", "uv", "colours", "texture")})
 
 
 def _from_file(source: Any, load: Any) -> Any:

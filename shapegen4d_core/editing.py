@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from .errors import InputError
+from .mesh_arrays import same_array, same_topology, share_faces
 from .sequence import Clip, ImageTokens, LatentSequence, MeshSequence
 from .setting_checks import check_choice
 from .video.selection import select_frames
@@ -124,23 +125,20 @@ def _check_pair(first: Value, other: Value, number: int, different_fps: str) -> 
 
 def _joined_meshes(values: Sequence[MeshSequence]) -> MeshSequence:
     first = values[0]
-    faces: list[np.ndarray] = []
-    for frame in (frame for value in values for frame in value.faces):
-        repeated = bool(faces) and (frame is faces[-1] or np.array_equal(frame, faces[-1]))
-        faces.append(faces[-1] if repeated else frame)  # one array for frames that share their faces
+    faces = share_faces(frame for value in values for frame in value.faces)
     normals = None
     if all(value.normals is not None for value in values):
         normals = tuple(frame for value in values for frame in value.normals)
     vertices = tuple(frame for value in values for frame in value.vertices)
-    _check_appearance(values, len({len(frame) for frame in vertices}) == 1 and all(f is faces[0] for f in faces))
-    return replace(first, vertices=vertices, faces=tuple(faces), normals=normals, settings=_settings(values))
+    _check_appearance(values, same_topology(vertices, faces))
+    return replace(first, vertices=vertices, faces=faces, normals=normals, settings=_settings(values))
 
 
 def _check_appearance(values: Sequence[MeshSequence], one_topology: bool) -> None:
     """Raise InputError when the first's uv and texture cannot hold for all frames."""
     first = values[0]
     for number, other in enumerate(values[1:], start=2):
-        if not (_equal(first.uv, other.uv) and _equal(first.texture, other.texture)):
+        if not (same_array(first.uv, other.uv) and same_array(first.texture, other.texture)):
             raise InputError(
                 f"Sequence {number} has another texture or uv than the first, and a sequence holds one texture for all "
                 "its frames; join the sequences before they are textured."
@@ -150,12 +148,6 @@ def _check_appearance(values: Sequence[MeshSequence], one_topology: bool) -> Non
             "The sequences have a texture but not the same faces, and a texture needs one topology for all frames; "
             "join them before they are tracked and textured."
         )
-
-
-def _equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return one is other or np.array_equal(one, other)
 
 
 def _settings(values: Sequence[Any]) -> dict:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,22 @@ def same_topology(vertices: Sequence[np.ndarray], faces: Sequence[np.ndarray]) -
     if any(len(frame) != len(vertices[0]) for frame in vertices):
         return False
     return all(frame is faces[0] or np.array_equal(frame, faces[0]) for frame in faces)
+
+
+def same_array(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+    """Whether both are None or hold the same values."""
+    if one is None or other is None:
+        return one is other
+    return one is other or np.array_equal(one, other)
+
+
+def share_faces(frames: Iterable[np.ndarray]) -> tuple[np.ndarray, ...]:
+    """The same faces, as one array for frames in a row whose faces are equal."""
+    shared: list[np.ndarray] = []
+    for frame in frames:
+        repeated = bool(shared) and (frame is shared[-1] or np.array_equal(frame, shared[-1]))
+        shared.append(shared[-1] if repeated else frame)
+    return tuple(shared)
 
 
 def check_meshes(

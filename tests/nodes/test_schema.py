@@ -24,6 +24,8 @@ EXPECTED = [
     "TrackTopology",
     "PropagateTexture",
     "LoadMeshSequence",
+    "MeshSequenceToMesh",
+    "MeshToMeshSequence",
     "PickFrames",
     "JoinSequences",
     "RenderMeshSequence",
