@@ -14,6 +14,7 @@ from .load_latents import LoadLatents
 from .load_mesh_sequence import LoadMeshSequence
 from .load_model import LoadShapeGen4DModel
 from .load_video_frames import LoadVideoFrames
+from .mesh_sequence_to_file_3d import MeshSequenceToFile3D
 from .mesh_sequence_to_mesh import MeshSequenceToMesh
 from .mesh_to_mesh_sequence import MeshToMeshSequence
 from .pick_frames import PickFrames
@@ -40,6 +41,7 @@ NODES: list[type[io.ComfyNode]] = [
     TrackTopology,
     PropagateTexture,
     LoadMeshSequence,
+    MeshSequenceToFile3D,
     MeshSequenceToMesh,
     MeshToMeshSequence,
     PickFrames,

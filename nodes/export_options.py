@@ -78,6 +78,29 @@ def _rig(values: dict[str, Any]) -> dict[str, Any]:
 
 def _glb() -> list[Any]:
     return [
+        *playing(),
+        _texture_format(),
+        io.Combo.Input(
+            "root_motion",
+            options=["none", "translation", "rigid"],
+            default="none",
+            advanced=True,
+            tooltip="Takes the travel of the whole object out of the vertices and writes it as keys of the root node, "
+            "which game engines use to move a character: its translation, or translation and rotation.",
+        ),
+        io.Boolean.Input(
+            "quantize",
+            default=False,
+            advanced=True,
+            tooltip="Stores positions in 16 bits (KHR_mesh_quantization): about two thirds of the size, moved by at "
+            "most 1/32767 of the object. Blender and three.js read it, ComfyUI's own mesh nodes do not.",
+        ),
+    ]
+
+
+def playing() -> list[Any]:
+    """How a GLB moves and looks in a viewer: ``interpolation``, ``loop`` and ``unlit``."""
+    return [
         io.Combo.Input(
             "interpolation",
             options=["auto", "STEP", "LINEAR"],
@@ -95,22 +118,6 @@ def _glb() -> list[Any]:
             "for its time, cycle moves back into the first, ping-pong plays backwards to the start.",
         ),
         _unlit(),
-        _texture_format(),
-        io.Combo.Input(
-            "root_motion",
-            options=["none", "translation", "rigid"],
-            default="none",
-            advanced=True,
-            tooltip="Takes the travel of the whole object out of the vertices and writes it as keys of the root node, "
-            "which game engines use to move a character: its translation, or translation and rotation.",
-        ),
-        io.Boolean.Input(
-            "quantize",
-            default=False,
-            advanced=True,
-            tooltip="Stores positions in 16 bits (KHR_mesh_quantization): about two thirds of the size, moved by at "
-            "most 1/32767 of the object. Blender and three.js read it, ComfyUI's own mesh nodes do not.",
-        ),
     ]
 
 

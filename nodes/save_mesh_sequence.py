@@ -9,7 +9,7 @@ from typing import Any
 
 from comfy_api.latest import Types, io
 
-from . import export_options, host
+from . import export_options, host, temporary_glb
 from .types import CATEGORY, Camera, MeshSequence
 
 
@@ -85,10 +85,8 @@ class SaveMeshSequence(io.ComfyNode):
         if suffix == ".glb":
             saved = {"filename": path.name, "subfolder": subfolder, "type": "output"}
             return io.NodeOutput(Types.File3D(str(path), "glb"), relative, report, ui={"3d": [saved]})
-        folder, name, counter, *_ = folder_paths.get_save_image_path(name, folder_paths.get_temp_directory())
-        preview = Path(folder) / f"{name}_{counter:05}_.glb"
-        write_sequence(meshes, preview, unlit=options.get("unlit", False), check=host.check_stopped)
-        return io.NodeOutput(Types.File3D(str(preview), "glb"), relative, report, ui={"text": (report,)})
+        preview = temporary_glb.write(meshes, name, unlit=options.get("unlit", False), check=host.check_stopped)
+        return io.NodeOutput(preview, relative, report, ui={"text": (report,)})
 
 
 def _written(name: str, path: Path, meshes: Any) -> str:

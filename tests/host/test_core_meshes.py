@@ -71,3 +71,17 @@ def test_decimated_meshes_of_different_size_become_a_sequence(client, nodes, tmp
     assert fewer.frame_count == 3 and fewer.fps == 8 and all(0 < len(faces) <= 60 for faces in fewer.faces)
     for old, new in zip(whole.vertices, fewer.vertices):
         assert len(new) < len(old) and abs(new.max(axis=0) - old.max(axis=0)).max() < 0.3
+
+
+def test_a_sequence_is_previewed_without_being_saved(client, nodes, tmp_path):
+    source = write_glb(waving(3, 8.0), tmp_path / f"{uuid.uuid4().hex}.glb")
+    client.upload(source, "3d")
+    workflow = {
+        "load": ours(nodes, "LoadMeshSequence", file=f"3d/{source.name}"),
+        "file": ours(nodes, "MeshSequenceToFile3D", meshes=["load", 0]),
+        "again": ours(nodes, "LoadMeshSequence", model_3d=["file", 0]),
+        "frames": shown(["again", 2]),
+        "core": {"class_type": "Preview3D", "inputs": {"model_file": ["file", 0]}},
+    }
+    done = client.run(workflow).outputs
+    assert done["frames"]["text"] == ["3"] and done["core"]["result"][0].endswith(".glb")

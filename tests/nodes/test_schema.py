@@ -24,6 +24,7 @@ EXPECTED = [
     "TrackTopology",
     "PropagateTexture",
     "LoadMeshSequence",
+    "MeshSequenceToFile3D",
     "MeshSequenceToMesh",
     "MeshToMeshSequence",
     "PickFrames",

@@ -81,6 +81,7 @@ WAITING = {
     "LoadLatents",
     "PickFrames",
     "JoinSequences",
+    "MeshSequenceToFile3D",
     "MeshSequenceToMesh",
     "MeshToMeshSequence",
 }
