@@ -125,7 +125,7 @@ def _shards(chosen: argparse.Namespace) -> None:
 
 def _anchors(model: str) -> Any:
     """The slot anchors beside a model's weights, None when it has none."""
-    from ..models.checkpoint import model_folder
+    from ..models.layout import model_folder
     from ..training.stages import ANCHORS, read_anchors
 
     folder = model_folder(model)

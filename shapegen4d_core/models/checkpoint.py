@@ -28,6 +28,7 @@ from .denoiser import Denoiser
 from .hashes import file_hashes
 from .image_encoder import ImageEncoder
 from .label_encoder import LabelEncoder
+from .layout import check_complete, model_folder, part_path, part_paths, settings_of
 from .parts import PARTS, Part
 from .presets import ModelConfig
 from .shape_vae import ShapeVAE
@@ -42,8 +43,6 @@ from .weights import (
     read_json,
 )
 
-SETTINGS_FILE = "shapegen4d.json"
-TINY_FOLDER = Path(__file__).resolve().parent.parent / "assets" / "tiny"
 Source = str | os.PathLike | Mapping[str, Tensor]
 
 
@@ -64,10 +63,10 @@ def load(
     InputError when something is missing, is not safetensors or does not fit.
     """
     root = model_folder(folder)
-    locations = _locations(root, checked_parts(parts), explicit=parts is not None)
+    locations = part_paths(root, checked_parts(parts), explicit=parts is not None)
     found = {key: open_weights(path) for key, path in locations.items()}
     configs = {key: config_of(PARTS[key], weights) for key, weights in found.items()}
-    config = replace(ModelConfig(name=root.name), **configs).with_settings(_settings(root))
+    config = replace(ModelConfig(name=root.name), **configs).with_settings(settings_of(root))
     return read_bundle(config, found, dtype, device, ops, progress, check)
 
 
@@ -95,48 +94,6 @@ def read_bundle(
     return ModelBundle(config, **networks, weights=hashes)
 
 
-def model_folder(folder: str | os.PathLike) -> Path:
-    """The folder a name or path means; raises InputError saying what was looked for."""
-    root = TINY_FOLDER if folder == "tiny" else Path(folder).expanduser()
-    if root.is_file():
-        raise InputError(f"{root} is a file; give the model folder, which holds transformer/ and vae/.")
-    if not root.is_dir():
-        raise InputError(
-            f"There is no model {str(folder)!r}: looked for a folder at {root.absolute()}; "
-            "give a model folder, or tiny for the bundled model."
-        )
-    if any(_part_path(root, PARTS[key]) for key in PARTS):
-        return root
-    inside = [child.name for child in sorted(root.iterdir()) if (child / "model_index.json").is_file()]
-    hint = f"; it has models in {', '.join(inside)}, give one of those" if inside else ""
-    looked = ", ".join(f"{part.folder}/" for part in PARTS.values() if part.folder)
-    raise InputError(
-        f"{root} is not a model folder: it has none of {looked}, spatiotemporal.safetensors{hint}."
-    )
-
-
-def _part_path(root: Path, part: Part) -> Path | None:
-    """Where a part lies: its sub-folder, or its file or shard index in the model folder; None if absent."""
-    if part.folder is not None:
-        return root / part.folder if (root / part.folder).is_dir() else None
-    files = (root / part.weights_file, root / f"{part.weights_file}.index.json")
-    return next((file for file in files if file.is_file()), None)
-
-
-def _locations(root: Path, wanted: list[str], explicit: bool) -> dict[str, Path]:
-    found = {key: _part_path(root, PARTS[key]) for key in wanted}
-    missing = [key for key in wanted if found[key] is None and (explicit or PARTS[key].required)]
-    if missing:
-        looked = ", ".join(f"{key} ({PARTS[key].folder or PARTS[key].weights_file})" for key in missing)
-        raise InputError(f"The model folder {root} lacks {looked}; complete it, or ask for other parts.")
-    return {key: path for key, path in found.items() if path is not None}
-
-
-def _settings(root: Path) -> dict[str, Any]:
-    path = root / SETTINGS_FILE
-    return read_json(path) if path.is_file() else {}
-
-
 def _load_part(part: Part, source: Source, config: Any, dtype: Any, device: Any, ops: Any) -> nn.Module:
     weights = open_weights(source)
     network = _empty(part, config_of(part, weights, config), dtype, ops)
@@ -155,28 +112,29 @@ def size_of(weights: Weights) -> int:
     return sum(file.stat().st_size for file in weights.files)
 
 
-def config_of(part: Part, weights: Weights, given: Any = None) -> Any:
+def config_of(part: Part, weights: Weights, given: Any = None, look_beside: bool = True) -> Any:
     """The configuration given, or that beside the weights, in their header, or read off the shapes."""
     if isinstance(given, part.config):
         return given
     if given is not None:
         return part.config.from_dict(given)
-    beside = weights.files[0].parent / part.config_file if weights.files else None
+    beside = weights.files[0].parent / part.config_file if weights.files and look_beside else None
     if beside is not None and beside.is_file():
         return part.config.from_dict(read_json(beside))
     if "config" in weights.metadata:
-        return part.config.from_dict(_header_config(weights))
+        return part.config.from_dict(header_json(weights, "config"))
     names = {part.rename(name): shape for name, shape in weights.shapes.items()}
     return part.infer(names)
 
 
-def _header_config(weights: Weights) -> dict[str, Any]:
+def header_json(weights: Weights, key: str) -> dict[str, Any]:
+    """A JSON object kept as text in the header of a file; raises InputError when it is none."""
     try:
-        values = json.loads(weights.metadata["config"])
-    except ValueError as error:
-        raise InputError(f"{weights.label} has a damaged header: its config is not JSON text.") from error
+        values = json.loads(weights.metadata[key])
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{weights.label} has a damaged header: its {key} is not JSON text.") from error
     if not isinstance(values, dict):
-        raise InputError(f"{weights.label} has a damaged header: its config is not a JSON object.")
+        raise InputError(f"{weights.label} has a damaged header: its {key} is not a JSON object.")
     return values
 
 
@@ -226,9 +184,10 @@ def info(folder: str | os.PathLike) -> dict[str, Any]:
     without a configuration file). Raises InputError as :func:`load`.
     """
     root = model_folder(folder)
-    found = {key: _part_path(root, PARTS[key]) for key in PARTS}
+    found = {key: part_path(root, PARTS[key]) for key in PARTS}
+    check_complete(root, found)
     parts = {key: _part_info(PARTS[key], path) for key, path in found.items() if path is not None}
-    return {"folder": str(root), "settings": _settings(root), "parts": parts}
+    return {"folder": str(root), "settings": settings_of(root), "parts": parts}
 
 
 def _part_info(part: Part, path: Path) -> dict[str, Any]:

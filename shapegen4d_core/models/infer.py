@@ -7,6 +7,7 @@ only for the published widths; anything else needs a configuration.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ..errors import InputError
 from .clip_encoder import UNUSED_KEYS
@@ -19,6 +20,7 @@ from .config import (
     LabelEncoderConfig,
     ShapeVAEConfig,
 )
+from .presets import PRESETS
 
 Shapes = Mapping[str, tuple[int, ...]]
 VAE_HEADS = {768: 12}
@@ -106,7 +108,7 @@ def vae_config(shapes: Shapes) -> ShapeVAEConfig:
 
 
 def denoiser_config(shapes: Shapes) -> DenoiserConfig:
-    """Of the denoiser. Label tokens as wide as the condition show in no tensor: give its configuration."""
+    """Of the denoiser; label tokens as wide as the condition show in no tensor: only the published sizes have them."""
     what, stem = "denoiser", "dit_model."
     width, channels = _shape(shapes, stem + "proj_in.weight", what)
     condition = _shape(shapes, stem + "proj_cross_attention.weight", what)[1]
@@ -117,7 +119,7 @@ def denoiser_config(shapes: Shapes) -> DenoiserConfig:
     block = "transformer_blocks.0.ff.net.0.proj" if dual else "single_transformer_blocks.0.proj_mlp"
     norm = stem + ("transformer_blocks" if dual else "single_transformer_blocks") + ".0.attn.norm_q.weight"
     label = shapes.get("proj_label_condtion.1.weight")
-    return DenoiserConfig(
+    config = DenoiserConfig(
         input_channels=channels,
         width=width,
         layers=dual,
@@ -131,6 +133,8 @@ def denoiser_config(shapes: Shapes) -> DenoiserConfig:
         slot_count=shapes.get(stem + "slot_embed", (0,))[0],
         mlp_ratio=_shape(shapes, f"{stem}{block}.weight", what)[0] // width,
     )
+    labelled = replace(config, use_label_condition=True)
+    return labelled if labelled == PRESETS["step1x-3d-label"].denoiser else config
 
 
 def label_encoder_config(shapes: Shapes) -> LabelEncoderConfig:

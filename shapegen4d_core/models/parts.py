@@ -23,6 +23,8 @@ from .image_encoder import ImageEncoder
 from .label_encoder import LabelEncoder
 from .shape_vae import ShapeVAE
 
+BACKBONE_STEMS = ("embeddings.", "encoder.layer.", "layernorm.")
+
 
 def _same(name: str) -> str:
     return name
@@ -32,6 +34,11 @@ def vae_name(name: str) -> str:
     """Name of today for a stored name of the shape autoencoder (spec 8)."""
     name = name.removeprefix("shape_model.")
     return name.replace("proj1.", "proj_sharp.").replace("attn1.", "attn_sharp.")
+
+
+def image_encoder_name(name: str) -> str:
+    """Name in a published model for a name in a file of the backbone alone, as its makers publish it (spec 3.3)."""
+    return f"dino_model.{name}" if name.startswith(BACKBONE_STEMS) else name
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,7 @@ PARTS: dict[str, Part] = {
         config=ImageEncoderConfig,
         infer=infer.image_encoder_config,
         folder="visual_encoder",
+        rename=image_encoder_name,
         unused=UNUSED_KEYS,
     ),
     "vae": Part(

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ..errors import InputError
 from ..storage import atomic_path
 from .bundle import ModelBundle
-from .checkpoint import SETTINGS_FILE
+from .layout import INDEX_FILE, SETTINGS_FILE
 from .parts import PARTS, Part
 
 
@@ -33,21 +33,32 @@ def save(
     """
     root = Path(folder)
     root.mkdir(parents=True, exist_ok=True)
+    settings = bundle.config.settings()
     for key, network in bundle.networks():
-        save_part(PARTS[key], network, root, dtype, max_shard_bytes)
-    write_json(root / SETTINGS_FILE, bundle.config.settings())
-    write_json(root / "model_index.json", {"_class_name": "ShapeGen4D", **_classes(bundle)})
+        header = {"settings": json.dumps(settings)} if key == "denoiser" else {}  # so that the file can go alone
+        save_part(PARTS[key], network, root, dtype, max_shard_bytes, header)
+    write_json(root / SETTINGS_FILE, settings)
+    write_json(root / INDEX_FILE, {"_class_name": "ShapeGen4D", **_classes(bundle)})
 
 
 def save_part(
-    part: Part, network: nn.Module, root: Path, dtype: torch.dtype, max_shard_bytes: int | None = None
+    part: Part,
+    network: nn.Module,
+    root: Path,
+    dtype: torch.dtype,
+    max_shard_bytes: int | None = None,
+    header: Mapping[str, str] | None = None,
 ) -> None:
-    """Write one network and its configuration where :class:`Part` says, below the model folder ``root``."""
+    """Write one network and its configuration where :class:`Part` says, below the model folder ``root``.
+
+    header: text to be kept in the header of the weights beside the configuration.
+    """
     folder = root / part.folder if part.folder else root
     folder.mkdir(parents=True, exist_ok=True)
     values = network.config.to_dict()
     tensors = _stored(network, part.what, dtype)
-    _write_weights(folder / part.weights_file, tensors, values, max_shard_bytes)
+    metadata = {"format": "pt", "config": json.dumps(values), **(header or {})}
+    _write_weights(folder / part.weights_file, tensors, metadata, max_shard_bytes)
     write_json(folder / part.config_file, values)
 
 
@@ -80,9 +91,8 @@ def _stored(network: nn.Module, what: str, dtype: torch.dtype) -> dict[str, Tens
     return stored
 
 
-def _write_weights(path: Path, tensors: dict[str, Tensor], config: dict[str, Any], limit: int | None) -> None:
+def _write_weights(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str], limit: int | None) -> None:
     """One file, or shards and their index; files of the other form left from before are removed."""
-    metadata = {"format": "pt", "config": json.dumps(config)}
     index = path.with_name(path.name + ".index.json")
     old = set(path.parent.glob(f"{path.stem}-*-of-*.safetensors")) | {path, index}
     shards = _shards(tensors, limit)

@@ -24,6 +24,12 @@ from .tensor_reader import Advance, stream_tensors
 UNSAFE_SUFFIXES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle", ".msgpack", ".h5")
 FLOAT_TYPES = ("F64", "F32", "F16", "BF16")
 SHOWN_PROBLEMS = 12
+LOOKS = (
+    ("a pickled file under another name", (b"PK\x03\x04", *(bytes([0x80, version]) for version in range(2, 6)))),
+    ("a web page that was saved in its place", (b"<!DOCTYPE", b"<!doctype", b"<html", b"<HTML")),
+    ("the pointer that git leaves when large files are not fetched", (b"version https://git-lfs",)),
+    ("a GGUF file", (b"GGUF",)),
+)
 PREFERRED_STEMS = ("diffusion_pytorch_model", "model", "weights")
 
 
@@ -141,7 +147,18 @@ def _opened(path: Path) -> Any:
     try:
         return safe_open(path, framework="pt", device="cpu")
     except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} is not a readable safetensors file; download or save it again.") from error
+        what = f"not a readable safetensors file{_guess(path)}"
+        raise InputError(f"{path} is {what}; download or save it again.") from error
+
+
+def _guess(path: Path) -> str:
+    """What a file that is no safetensors file seems to be, in words to be put in a sentence, or nothing."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(64)
+    except OSError:
+        return ""
+    return next((f" but seems to be {what}" for what, signs in LOOKS if start.startswith(signs)), "")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -19,11 +19,11 @@ from ..data.shards import read_shards
 from ..data.slots import assign_slots
 from ..errors import InputError
 from ..models import PRESETS, ModelConfig, save
-from ..models.checkpoint import model_folder
 from ..models.config import ShapeVAEConfig
 from ..models.denoiser_blocks import DualBlock, SingleBlock
 from ..models.image_encoder import Layer
 from ..models.layers import attention_implementation
+from ..models.layout import model_folder
 from ..models.parts import PARTS
 from ..models.saving import save_part
 from ..models.shape_vae import ShapeVAE

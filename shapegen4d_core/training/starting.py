@@ -11,7 +11,7 @@ from torch import nn
 
 from ..errors import InputError
 from ..models import PRESETS, load
-from ..models.checkpoint import model_folder
+from ..models.layout import model_folder
 from ..storage import atomic_path
 from .adapter import AdapterLoss
 from .base import BaseLoss

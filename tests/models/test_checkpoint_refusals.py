@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -162,3 +163,33 @@ def test_settings_with_unknown_fields_are_refused(folder):
     (folder / "shapegen4d.json").write_text(json.dumps({"frame": "view", "colour": "blue"}))
     with pytest.raises(InputError, match="colour"):
         models.load(folder)
+
+
+@pytest.mark.parametrize("labels", [False, True])
+def test_incomplete_published_folder_names_file_size_and_place(folder, labels):
+    """A download that was interrupted: the index is there, and some of the files it names."""
+    label_encoder = ["m", "LabelEncoder"] if labels else [None, None]
+    index = {"_class_name": "Step1X3DGeometryPipeline", "label_encoder": label_encoder}
+    (folder / "model_index.json").write_text(json.dumps(index))
+    (folder / VAE_FILE).unlink()
+    model = "Step1X-3D-Geometry-Label-1300m" if labels else "Step1X-3D-Geometry-1300m"
+    lacking = r"lacks vae/diffusion_pytorch_model.safetensors \(766.4 MB\)"
+    lacking += r", label_encoder/diffusion_pytorch_model.safetensors \(33 kB\)" if labels else ""
+    ending = f"{lacking}; download what is missing from the folder {model} of https://huggingface.co/stepfun-ai/Step1X-3D"
+    for attempt in (models.load, models.info):
+        with pytest.raises(InputError, match=ending) as caught:
+            attempt(folder)
+        assert "\n" not in str(caught.value)
+    assert models.load(folder, parts=["denoiser"]).denoiser is not None
+    for part in ("transformer", "vae", "visual_encoder"):
+        shutil.rmtree(folder / part)
+    with pytest.raises(InputError, match=r"transformer/diffusion_pytorch_model.safetensors \(5\.[13] GB\)"):
+        models.load(folder)
+
+
+def test_published_folder_is_known_by_its_name_too(folder):
+    (folder / "model_index.json").unlink()
+    shutil.rmtree(folder / "visual_encoder")
+    renamed = folder.rename(folder.with_name("Step1X-3D-Geometry-1300m"))
+    with pytest.raises(InputError, match=r"lacks visual_encoder/diffusion_pytorch_model.safetensors \(1.2 GB\)"):
+        models.load(renamed)

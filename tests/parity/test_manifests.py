@@ -65,5 +65,4 @@ def test_published_configuration_files_give_the_preset(bundled_reference, name, 
 @pytest.mark.parametrize("name, preset, part", [*PLAIN, LABEL_ENCODER])
 def test_configuration_read_off_the_shapes(bundled_reference, name, preset, part):
     inferred = PARTS[part].infer(tensors(bundled_reference, name)).to_dict()
-    hidden = {"use_label_condition": False} if name == "transformer_label" else {}
-    assert inferred == {**getattr(PRESETS[preset], part).to_dict(), **hidden}
+    assert inferred == getattr(PRESETS[preset], part).to_dict()
