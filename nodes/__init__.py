@@ -13,6 +13,7 @@ from .load_image_sequence import LoadImageSequence
 from .load_latents import LoadLatents
 from .load_mesh_sequence import LoadMeshSequence
 from .load_model import LoadShapeGen4DModel
+from .load_model_files import LoadModelFiles
 from .load_video_frames import LoadVideoFrames
 from .mesh_sequence_to_file_3d import MeshSequenceToFile3D
 from .mesh_sequence_to_mesh import MeshSequenceToMesh
@@ -29,6 +30,7 @@ from .track_topology import TrackTopology
 
 NODES: list[type[io.ComfyNode]] = [
     LoadShapeGen4DModel,
+    LoadModelFiles,
     ExampleVideo,
     LoadImageSequence,
     LoadVideoFrames,

@@ -1,14 +1,20 @@
-"""Where models come from: the bundled one, and folders under ``models/shapegen4d``."""
+"""Where models come from: the bundled one, folders under ``models/shapegen4d``, and single files in the host's folders.
+
+All lists are the host's own, which knows every folder of ``extra_model_paths.yaml`` and remembers what it has seen.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 KIND = "shapegen4d"
 BUNDLED = "tiny (bundled)"
 DEEPEST = 3  # folder levels below a models/shapegen4d that are looked at
-MARKER = "model_index.json"  # what makes a folder a model, in published folders and in ours
+MARKER = "model_index.json"  # makes a folder a model, in published folders and in ours
+PART = "transformer"  # so does a folder of this name inside, when the index was not downloaded
+SUFFIX = ".safetensors"
 
 
 def register() -> None:
@@ -18,17 +24,54 @@ def register() -> None:
     folder_paths.add_model_folder_path(KIND, os.path.join(folder_paths.models_dir, KIND))
 
 
+def weight_names(kind: str) -> list[str]:
+    """Names of the .safetensors files in all folders of a kind of the host's models, as the host lists them."""
+    import folder_paths
+
+    return [name for name in folder_paths.get_filename_list(kind) if name.lower().endswith(SUFFIX)]
+
+
+def weight_path(kind: str, name: str) -> Path | None:
+    """The file of a name of :func:`weight_names`, None for any other; of two files of one name, the host's first."""
+    import folder_paths
+
+    found = folder_paths.get_full_path(kind, name) if name in weight_names(kind) else None
+    return None if found is None else Path(found)
+
+
 def model_folders() -> dict[str, Path]:
     """Name shown in the list -> folder; a folder found in two places is taken from the first."""
     import folder_paths
 
-    found: dict[str, Path] = {}
-    for root in folder_paths.get_folder_paths(KIND):
-        for folder in _marked(Path(root), 0):
-            name = folder.relative_to(root).as_posix()
-            if name != ".":
-                found.setdefault(name, folder)
+    found = {}
+    for folder, (sign, above) in _outermost(_signs(folder_paths.get_filename_list(KIND))).items():
+        path = folder_paths.get_full_path(KIND, sign)
+        if path is not None:
+            place = Path(path).parents[above]
+            found.setdefault(folder or place.name, place)
     return dict(sorted(found.items()))
+
+
+def _signs(names: Iterable[str]) -> dict[str, tuple[str, int]]:
+    """Folder -> a file by which it is known as a model, and how many folders that lies below it."""
+    found: dict[str, tuple[str, int]] = {}
+    for name in names:
+        *folders, file = name.split(os.sep)
+        if file == MARKER:
+            found["/".join(folders)] = name, 0
+        elif folders and folders[-1] == PART and file.endswith(SUFFIX):
+            found.setdefault("/".join(folders[:-1]), (name, 1))
+    return found
+
+
+def _outermost(folders: dict[str, tuple[str, int]]) -> dict[str, tuple[str, int]]:
+    """Without those that are too deep or lie in another one; "" is the folder of all models and may hold others."""
+    kept: dict[str, tuple[str, int]] = {}
+    for folder in sorted(folders):
+        inside = any(folder.startswith(f"{other}/") for other in kept if other)
+        if not inside and folder.count("/") < DEEPEST:
+            kept[folder] = folders[folder]
+    return kept
 
 
 def model_names() -> list[str]:
@@ -43,9 +86,20 @@ def resolve(name: str) -> Path | str:
     folders = model_folders()
     if name not in folders:
         raise ValueError(
-            f"There is no model named {name!r} under models/{KIND}; choose one of {', '.join(model_names())}."
+            f"There is no model named {name!r} under models/{KIND}; {_published(name)}choose one of "
+            f"{', '.join([BUNDLED, *folders])}."
         )
     return folders[name]
+
+
+def _published(name: str) -> str:
+    """Words on where a model of this name is published, to go before other advice."""
+    from ..shapegen4d_core import published
+
+    model = name.rpartition("/")[2]
+    if not published.files_of(model):
+        return ""
+    return f"download the folder {model} of {published.PAGE} into models/{KIND} and press R, or "
 
 
 def fingerprint(name: str) -> str:
@@ -53,15 +107,10 @@ def fingerprint(name: str) -> str:
     folder = resolve(name)
     if isinstance(folder, str):
         return folder
-    files = sorted(path for path in folder.rglob("*") if path.suffix in (".json", ".safetensors"))
-    return ";".join(f"{path.name}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in files)
+    return stamp(path for path in folder.rglob("*") if path.suffix in (".json", SUFFIX))
 
 
-def _marked(folder: Path, depth: int) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    if (folder / MARKER).is_file():
-        return [folder]
-    if depth == DEEPEST:
-        return []
-    return [found for child in sorted(folder.iterdir()) for found in _marked(child, depth + 1)]
+def stamp(files: Iterable[Path]) -> str:
+    """A value that changes when one of the files changes."""
+    statuses = ((path.name, path.stat()) for path in sorted(files))
+    return ";".join(f"{name}:{status.st_size}:{status.st_mtime_ns}" for name, status in statuses)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from comfy_api.latest import io
 
 from . import folders, host
 from .types import CATEGORY, Model
+
+if TYPE_CHECKING:
+    from ..shapegen4d_core.models import ModelBundle
 
 
 class LoadShapeGen4DModel(io.ComfyNode):
@@ -31,18 +36,19 @@ class LoadShapeGen4DModel(io.ComfyNode):
                     "model_index.json and safetensors files (a published Step1X-3D geometry folder works "
                     "as it is). Other file formats are never read.",
                 ),
-                io.Combo.Input(
-                    "precision",
-                    options=list(host.PRECISIONS),
-                    default="auto",
-                    advanced=True,
-                    tooltip="Number format the weights are kept and computed in. auto: float32 for models "
-                    "below 100 million parameters, otherwise what ComfyUI chooses for this device. Lower "
-                    "precision halves memory and may roughen surfaces.",
-                ),
+                precision_input(),
             ],
             outputs=[Model.Output("loaded", display_name="model", tooltip="All networks of the model.")],
         )
+
+    @classmethod
+    def validate_inputs(cls, model: str) -> bool | str:
+        """Say where a model that is not in the list is published, before anything runs."""
+        try:
+            folders.resolve(model)
+        except ValueError as error:
+            return str(error)
+        return True
 
     @classmethod
     def fingerprint_inputs(cls, model: str, precision: str) -> str:
@@ -59,5 +65,23 @@ class LoadShapeGen4DModel(io.ComfyNode):
         dtype = host.choose_dtype(precision, sum(part["parameters"] for part in held.values()))
         hooks = {"progress": host.progress_bar(), "check": host.check_stopped}
         bundle = models.load(source, dtype=dtype, device="cpu", ops=host.cast_ops(), **hooks)
-        parts = {name: host.wrap(network) for name, network in bundle.networks()}
-        return io.NodeOutput(host.HostModel(bundle.name, bundle.config, parts, bundle.weights))
+        return io.NodeOutput(hosted(bundle))
+
+
+def precision_input() -> io.Combo.Input:
+    """The list of number formats, for every node that loads a model."""
+    return io.Combo.Input(
+        "precision",
+        options=list(host.PRECISIONS),
+        default="auto",
+        advanced=True,
+        tooltip="Number format the weights are kept and computed in. auto: float32 for models "
+        "below 100 million parameters, otherwise what ComfyUI chooses for this device. Lower "
+        "precision halves memory and may roughen surfaces.",
+    )
+
+
+def hosted(bundle: ModelBundle) -> host.HostModel:
+    """A loaded model with each network in the hands of the memory manager."""
+    parts = {name: host.wrap(network) for name, network in bundle.networks()}
+    return host.HostModel(bundle.name, bundle.config, parts, bundle.weights)

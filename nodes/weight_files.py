@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from . import folders
 
 NONE = "none"
+Kinds = tuple[str, ...]
 
 
-def weight_files(kind: str) -> dict[str, Path]:
-    """Name shown in the list -> file, for every .safetensors file or its folder named after ``kind``, such as vggt."""
-    import folder_paths
+def choices(word: str, kinds: Kinds = (folders.KIND,)) -> list[str]:
+    """What the list of a node offers: none, then every .safetensors file with ``word``, such as vggt, in its path.
 
-    found: dict[str, Path] = {}
-    for root in folder_paths.get_folder_paths(folders.KIND):
-        for path in sorted(Path(root).rglob("*.safetensors")):
-            name = path.relative_to(root).as_posix()
-            if kind in name.lower():
-                found.setdefault(name, path)
-    return found
+    kinds: of the host's model folders that are looked at, in this order.
+    """
+    return [NONE, *_places(word, kinds)]
 
 
-def choices(kind: str) -> list[str]:
-    """What the list of a node offers: none first."""
-    return [NONE, *weight_files(kind)]
-
-
-def chosen(kind: str, name: str) -> Path | None:
+def chosen(word: str, name: str, kinds: Kinds = (folders.KIND,)) -> Path | None:
     """The file of a name of :func:`choices`; ValueError for one that is not there."""
     if name == NONE:
         return None
-    files = weight_files(kind)
-    if name not in files:
-        raise ValueError(f"There is no {name!r} under models/{folders.KIND}; choose one of {', '.join(choices(kind))}.")
-    return files[name]
+    places = _places(word, kinds)
+    path = folders.weight_path(*places[name]) if name in places else None
+    if path is None:
+        where = " or ".join(f"models/{kind}" for kind in kinds)
+        raise ValueError(f"There is no {name!r} under {where}; choose one of {', '.join([NONE, *places])}.")
+    return path
+
+
+def _places(word: str, kinds: Kinds) -> dict[str, tuple[str, str]]:
+    """Name shown -> kind and name as the host knows them."""
+    found: dict[str, tuple[str, str]] = {}
+    for kind in kinds:
+        for name in folders.weight_names(kind):
+            shown = name.replace(os.sep, "/")
+            if word in shown.lower():
+                found.setdefault(shown, (kind, name))
+    return found

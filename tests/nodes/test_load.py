@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import shutil
 from fractions import Fraction
 
 import pytest
@@ -13,6 +15,32 @@ def test_list_has_the_bundled_model_first_and_folders_below_models(nodes):
     node = nodes["ShapeGen4D_LoadShapeGen4DModel"]
     model = node.define_schema().inputs[0]
     assert model.options["options"] == ["tiny (bundled)", "zoo/random"]
+
+
+def test_list_finds_models_without_their_index_and_in_every_folder(nodes, base, tmp_path, pack):
+    import folder_paths
+
+    folders = importlib.import_module(f"{pack.__name__}.nodes.folders")
+    made = ["flat", "a/b/c", "a/b/d/e", "zoo/random/inner", "twice"]
+    for name in (*made, "empty"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in made:
+        (tmp_path / name / "model_index.json").write_text("{}")
+    (tmp_path / "plain" / "transformer").mkdir(parents=True)
+    (tmp_path / "plain" / "transformer" / "weights.safetensors").touch()
+    again = base / "models" / "shapegen4d" / "twice"
+    again.mkdir()
+    (again / "model_index.json").write_text("{}")
+    folder_paths.add_model_folder_path("shapegen4d", str(tmp_path))
+    try:
+        found = folders.model_folders()
+        assert list(found) == ["a/b/c", "flat", "plain", "twice", "zoo/random"]  # not too deep, not inside another
+        assert found["twice"] == again and found["plain"] == tmp_path / "plain"
+        (tmp_path / "model_index.json").write_text("{}")  # unpacked into the folder of models itself
+        assert folders.model_folders()[tmp_path.name] == tmp_path and "flat" in folders.model_folders()
+    finally:
+        folder_paths._folders["shapegen4d"].remove(str(tmp_path))
+        shutil.rmtree(again)
 
 
 def test_parts_are_under_the_memory_manager_and_cast(chain):
@@ -29,6 +57,14 @@ def test_parts_are_under_the_memory_manager_and_cast(chain):
 def test_unknown_model_is_one_sentence(run):
     with pytest.raises(ValueError, match=r"no model named '\.\./secret'.*tiny \(bundled\), zoo/random"):
         run("LoadShapeGen4DModel", model="../secret")
+
+
+def test_published_model_that_is_not_there_is_said_before_anything_runs(nodes):
+    node = nodes["ShapeGen4D_LoadShapeGen4DModel"]
+    said = node.validate_inputs("sub/Step1X-3D-Geometry-1300m")
+    assert said.startswith("There is no model named 'sub/Step1X-3D-Geometry-1300m' under models/shapegen4d; download ")
+    assert "Step1X-3D-Geometry-1300m of https://huggingface.co/stepfun-ai/Step1X-3D into models/shapegen4d" in said
+    assert node.validate_inputs("zoo/random") is True and node.validate_inputs("tiny (bundled)") is True
 
 
 def test_model_is_read_again_when_a_file_changes(nodes, base):

@@ -12,6 +12,7 @@ from tests.nodes.host_run import every_input
 
 EXPECTED = [
     "LoadShapeGen4DModel",
+    "LoadModelFiles",
     "ExampleVideo",
     "LoadImageSequence",
     "LoadVideoFrames",

@@ -9,6 +9,7 @@ output_directory = ""
 input_directory = ""
 temp_directory = ""
 _folders: dict[str, list[str]] = {}
+EXTENSIONS = {".ckpt", ".pt", ".pt2", ".bin", ".pth", ".safetensors", ".pkl", ".sft"}
 
 
 def set_base(base: str) -> None:
@@ -17,16 +18,36 @@ def set_base(base: str) -> None:
     models_dir, output_directory = os.path.join(base, "models"), os.path.join(base, "output")
     input_directory, temp_directory = os.path.join(base, "input"), os.path.join(base, "temp")
     _folders.clear()
+    _folders.update({name: [os.path.join(models_dir, name)] for name in ("vae", "clip_vision")})
+    _folders["diffusion_models"] = [os.path.join(models_dir, name) for name in ("unet", "diffusion_models")]
 
 
 def add_model_folder_path(name: str, path: str) -> None:
     """Make a folder known under a kind of model."""
-    _folders.setdefault(name, []).append(path)
+    if path not in _folders.setdefault(name, []):
+        _folders[name].append(path)
 
 
 def get_folder_paths(name: str) -> list[str]:
     """All folders of a kind."""
     return list(_folders[name])
+
+
+def get_filename_list(name: str) -> list[str]:
+    """Files in all folders of a kind, as paths below them; the host keeps to weights where the kind is its own."""
+    found = set()
+    for root in _folders[name]:
+        for folder, _, files in os.walk(root, followlinks=True):
+            found |= {os.path.relpath(os.path.join(folder, file), root) for file in files}
+    own = name in ("vae", "clip_vision", "diffusion_models")
+    return sorted(file for file in found if not own or os.path.splitext(file)[1] in EXTENSIONS)
+
+
+def get_full_path(name: str, file: str) -> str | None:
+    """The first file of this name in the folders of a kind; no name leads out of them."""
+    inside = os.path.relpath(os.path.join("/", file), "/")
+    paths = (os.path.join(root, inside) for root in _folders[name])
+    return next((path for path in paths if os.path.isfile(path)), None)
 
 
 def get_output_directory() -> str:
