@@ -53,7 +53,7 @@ def test_empty_folders_give_lists_that_explain_and_errors_that_help(nodes, run):
         assert options == [default] == [f"(none yet: models/{kind} is empty)"]
         message = f"There is no {part} to load: models/{kind} holds no .safetensors file; that of Step1X-3D is "
         message += f"published as Step1X-3D-Geometry-1300m/{folder}/diffusion_pytorch_model.safetensors .* at https://hug"
-        message += f"gingface.co/stepfun-ai/Step1X-3D: put it into models/{kind}, best as .*-{folder}.safetensors, press R"
+        message += f"gingface.co/stepfun-ai/Step1X-3D: put it into models/{kind}, best as .*-{folder}.safetensors,"
         with pytest.raises(ValueError, match=message) as caught:
             run("LoadModelFiles")
         assert len(str(caught.value).split("\n")) == 3  # all that is missing, a sentence each
