@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
-from torch import Tensor
+from torch import Tensor, autocast
 
 from ..errors import InputError
 
@@ -66,4 +66,4 @@ def plain_arithmetic(device: torch.device) -> AbstractContextManager:
     """Switch autocast off where it is on; a device that knows no autocast is left alone."""
     if device.type == "meta" or not torch.is_autocast_enabled(device.type):
         return nullcontext()
-    return torch.autocast(device.type, enabled=False)
+    return autocast(device.type, enabled=False)

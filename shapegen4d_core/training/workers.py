@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor, autocast, nn
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
@@ -88,7 +88,7 @@ class Workers:
 
     def arithmetic(self, precision: str) -> AbstractContextManager:
         """Autocast to bfloat16 when ``precision`` is ``bf16``; weights and optimiser stay float32."""
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
+        return autocast(self.device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
 @contextmanager

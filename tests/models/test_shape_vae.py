@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import autocast
 
 from shapegen4d_core.errors import InputError
 from shapegen4d_core.geometry.sampling import farthest_point_sampling
@@ -204,7 +205,7 @@ def test_reduced_precision_inputs_and_autocast(clouds):
     full = make()
     latents = full.encode(*clouds).mode()
     expected = full.query(full.decode(latents), clouds[0][..., :3])
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with autocast("cpu", dtype=torch.bfloat16):
         mixed = full.query(full.decode(latents), clouds[0][..., :3])
     assert mixed.dtype == torch.float32
     torch.testing.assert_close(mixed, expected, atol=0.05, rtol=0)

@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import LayerNorm, Linear
 
 from shapegen4d_core.training.average import Average
 from shapegen4d_core.training.optim import Muon, Optimizer, orthogonalised, schedule, split_parameters
@@ -30,7 +31,7 @@ def test_muon_agrees_with_torchs_own_up_to_bfloat16():
 
 
 def test_every_trainable_parameter_has_exactly_one_optimiser():
-    module = nn.ModuleDict({"proj_in": nn.Linear(3, 4), "inner": nn.Linear(4, 4), "norm": nn.LayerNorm(4)})
+    module = nn.ModuleDict({"proj_in": Linear(3, 4), "inner": Linear(4, 4), "norm": LayerNorm(4)})
     module["norm"].bias.requires_grad_(False)
     hidden, rest = split_parameters(module)
     assert [tuple(p.shape) for p in hidden] == [(4, 4)]
@@ -39,7 +40,7 @@ def test_every_trainable_parameter_has_exactly_one_optimiser():
 
 def test_optimizer_reduces_a_regression_and_reports_the_norm():
     torch.manual_seed(0)
-    module = nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 8))
+    module = nn.Sequential(Linear(8, 8), nn.Tanh(), Linear(8, 8))
     x, y = torch.randn(64, 8), torch.randn(64, 8)
     optimizer, losses = Optimizer(module, 0.02), []
     for _ in range(40):
@@ -58,7 +59,7 @@ def test_schedule_warms_up_holds_and_decays():
 
 
 def test_average_follows_and_forgets_the_start():
-    module = nn.Linear(2, 2)
+    module = Linear(2, 2)
     average = Average(module, 0.9)
     with torch.no_grad():
         for parameter in module.parameters():
@@ -69,7 +70,7 @@ def test_average_follows_and_forgets_the_start():
 
 
 def test_applied_averages_leave_the_own_weights_as_they_were():
-    module = nn.Linear(2, 2)
+    module = Linear(2, 2)
     average = Average(module, 0.9)
     with torch.no_grad():
         module.weight.add_(1.0)
