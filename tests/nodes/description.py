@@ -1,7 +1,7 @@
 """What a workflow needs to know of every node it uses, in the form of the host's /object_info, one node per line.
 
-    WRITE_DESCRIPTION=1 python -m pytest -n 0 tests/nodes/test_description.py    # writes our nodes anew, from the schemas
-    WRITE_DESCRIPTION=1 python -m pytest -n 0 tests/host/test_description.py     # and the core's, from a real host
+    WRITE_DESCRIPTION=1 python -m pytest -n 0 tests/nodes/test_description.py    # writes our nodes anew
+    WRITE_DESCRIPTION=1 python -m pytest -n 0 tests/host/test_description.py     # the core's, from a real host
 """
 
 from __future__ import annotations
@@ -17,6 +17,11 @@ PAGE_ONLY = {"MarkdownNote"}  # nodes that the host knows nothing of
 KEPT = ("default", "min", "max", "options", "control_after_generate", "multiline", "template", "widgetType")
 FROM_DISK = {  # lists of files: what they offer is different everywhere, so they are left out
     f"{OURS}LoadShapeGen4DModel.model",
+    f"{OURS}LoadModelFiles.denoiser",
+    f"{OURS}LoadModelFiles.vae",
+    f"{OURS}LoadModelFiles.image_encoder",
+    f"{OURS}LoadModelFiles.adapter",
+    f"{OURS}LoadModelFiles.label_encoder",
     f"{OURS}LoadImageSequence.folder",
     f"{OURS}LoadMeshSequence.file",
     f"{OURS}LoadLatents.file",
@@ -38,7 +43,8 @@ def committed() -> dict[str, Any]:
 def used_core_nodes() -> set[str]:
     """Kinds of the core's nodes that bundled workflows use and the host knows."""
     pages = [json.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "workflows").glob("*.json")]
-    return {entry["type"] for page in pages for entry in page["nodes"] if not entry["type"].startswith(OURS)} - PAGE_ONLY
+    kinds = {entry["type"] for page in pages for entry in page["nodes"]} - PAGE_ONLY
+    return {kind for kind in kinds if not kind.startswith(OURS)}
 
 
 def of_host(name: str, entry: dict[str, Any]) -> dict[str, Any]:
@@ -59,8 +65,12 @@ def core_node(name: str, entry: dict[str, Any]) -> dict[str, Any]:
             for given in options:
                 if "options" in given:
                     wanted = chosen.get(key, set())
-                    given["options"] = [x for x in given["options"] if (x["key"] if isinstance(x, dict) else x) in wanted]
+                    given["options"] = [choice for choice in given["options"] if _key(choice) in wanted]
     return node
+
+
+def _key(choice: Any) -> Any:
+    return choice["key"] if isinstance(choice, dict) else choice
 
 
 def _choices(kind: str) -> dict[str, set[str]]:
@@ -144,7 +154,7 @@ def _input(place: str, kind: str, options: dict[str, Any]) -> list[Any]:
     kept = {key: options[key] for key in KEPT if options.get(key) is not None}
     kept = {key: value for key, value in kept.items() if value is not False or key == "default"}
     if place in FROM_DISK:
-        kept.pop("options", None)
+        kept = {key: value for key, value in kept.items() if key not in ("options", "default")}
     return [kind, kept] if kept else [kind]
 
 

@@ -1,4 +1,4 @@
-"""The bundled workflows and the pack through the checks of ComfyUI's own command line and of comfy-test, where installed.
+"""The bundled workflows and the pack, through the checks of comfy-cli and comfy-test where they are installed.
 
 COMFY_CLI names the folder that holds their programs, such as the bin folder of a virtual environment.
 """
@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -32,9 +31,8 @@ def run(tmp_path):
 
     def run(name, *arguments):
         environment = {**os.environ, "HOME": str(tmp_path), "DO_NOT_TRACK": "1", "NO_COLOR": "1"}
-        done = subprocess.run(
-            [program(name), *map(str, arguments)], cwd=ROOT, env=environment, text=True, capture_output=True, timeout=120
-        )
+        command = [program(name), *map(str, arguments)]
+        done = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, timeout=120)
         return done.returncode, done.stdout + done.stderr
 
     return run
@@ -43,7 +41,8 @@ def run(tmp_path):
 @pytest.fixture
 def validate(run):
     def validate(path):
-        code, text = run("comfy", "--skip-prompt", "workflow", "validate", "--workflow", path, "--input", description.FILE)
+        files = ["--workflow", path, "--input", description.FILE]
+        code, text = run("comfy", "--skip-prompt", "workflow", "validate", *files)
         told = next(json.loads(line) for line in text.splitlines() if line.startswith('{"schema"'))
         found = [entry["code"] for kind in ("errors", "warnings") for entry in told["data"][kind]]
         assert (code == 0) == told["data"]["valid"]
