@@ -191,7 +191,7 @@ def _similarity(dreamsim: str, model: host.HostModel | None) -> Any:
     if file is not None:
         from ..shapegen4d_core.models.dreamsim import DreamSim
 
-        part = host.wrap(DreamSim.load(file, ops=host.cast_ops()))
+        part = host.wrap(DreamSim.load(file, ops=host.cast_ops(), check=host.check_stopped))
         host.bring(part)
         return DreamSimSimilarity(part.network, part.device)
     if model is None:
@@ -209,6 +209,7 @@ def _point_maps(vggt: str) -> Any:
     from ..shapegen4d_core.registration.point_maps import VGGTPointMaps
 
     dtype = host.choose_dtype("auto", VGGT_PARAMETERS)
-    part = host.wrap(VGGT.load(file, ops=host.cast_ops(), dtype=dtype, cameras=False))
+    network = VGGT.load(file, ops=host.cast_ops(), dtype=dtype, cameras=False, check=host.check_stopped)
+    part = host.wrap(network)
     host.bring(part, working_bytes=VGGT_WORKING_BYTES)
     return VGGTPointMaps(part.network, part.device)

@@ -20,7 +20,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..progress import Check
+from ..progress import Check, Meter
 from .config import CLIP_MEAN, CLIP_STD, IMAGENET_MEAN, IMAGENET_STD
 from .optional import present_source
 from .tensor_ops import plain_arithmetic
@@ -93,15 +93,16 @@ class DreamSim(nn.Module):
         dtype: torch.dtype | None = None,
         ops: Any = nn,
         lora_alpha: float | None = None,
+        check: Check | None = None,
     ) -> DreamSim:
         """The network of a folder, a .safetensors file or a state dict, ready for inference.
 
         dtype: of the large layers (None: float32). lora_alpha: strength of low-rank factors in the file, when neither
-        its metadata nor an adapter_config.json says it. Raises InputError where there are no weights, saying where
-        they are published, and for weights that do not fit.
+        its metadata nor an adapter_config.json says it. check: called every few MiB. Raises
+        InputError where there are no weights, saying where they are published, and for weights that do not fit.
         """
         weights = open_weights(present_source(source, "DreamSim", SOURCE))
-        tensors = _merged(weights, lora_alpha)
+        tensors = _merged(weights, lora_alpha, check)
         with WithoutInit():
             network = cls(_configs(tensors, _number(weights, "num_heads")), ops, dtype, "meta")
         fill(network, replace(open_weights(tensors), label=weights.label), "DreamSim network", device=device)
@@ -141,9 +142,10 @@ class DreamSim(nn.Module):
         return torch.cat([branch(images, dtype, check) for branch in branches], dim=1)
 
 
-def _merged(weights: Weights, lora_alpha: float | None) -> dict[str, Tensor]:
+def _merged(weights: Weights, lora_alpha: float | None, check: Check | None) -> dict[str, Tensor]:
     """The tensors with low-rank factors added to what they belong to: base + alpha / rank * B A, in float32."""
-    tensors = {name: tensor for name, tensor in weights.read() if not name.startswith("dino.norm.")}
+    stored = weights.read(None, Meter(0, None, check).advance)
+    tensors = {name: tensor for name, tensor in stored if not name.startswith("dino.norm.")}
     bases = [name.removesuffix(LOW_RANK[0]) for name in tensors if name.endswith(LOW_RANK[0])]
     alpha = _strength(weights, lora_alpha) if bases else 0.0
     for base in bases:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ..errors import InputError
+from ..progress import Check, Meter
 from .tensor_reader import Advance, stream_tensors
 
 UNSAFE_SUFFIXES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle", ".msgpack", ".h5")
@@ -196,13 +197,15 @@ def fill(
     rename: Callable[[str], str] = str,
     unused: tuple[str, ...] = (),
     device: Any = "cpu",
+    check: Check | None = None,
 ) -> None:
     """Give a module built on the meta device its tensors, cast to the dtypes it was built with.
 
     rename: stored name to module name; unused: prefixes of stored tensors that the module does not have and
-    may ignore. Raises InputError as :func:`matched_names`.
+    may ignore; check: called every few MiB, it may raise to cancel. Raises InputError as :func:`matched_names`.
     """
-    read_into(module, weights, matched_names(module, weights, what, rename, unused), device)
+    names = matched_names(module, weights, what, rename, unused)
+    read_into(module, weights, names, device, Meter(0, None, check).advance)
 
 
 def matched_names(

@@ -133,6 +133,15 @@ def test_a_full_size_file_fits(manifest):
     assert len(factors) == 72 and all(f"{end}weight" in shapes for end in ends)
 
 
+def test_reading_can_be_cancelled(state, tmp_path):
+    def stopped():
+        raise Cancelled
+
+    save_file(state, tmp_path / "w.safetensors", metadata=METADATA)
+    with pytest.raises(Cancelled):
+        DreamSim.load(tmp_path / "w.safetensors", check=stopped)
+
+
 def test_missing_foreign_and_damaged_weights_are_explained(converted, state, tmp_path):
     with pytest.raises(InputError, match=r"ssundaram21/dreamsim .*pickled"):
         DreamSim.load(tmp_path / "dreamsim")

@@ -35,6 +35,10 @@ def state(tiny):
     return {name.removeprefix("w."): tensor for name, tensor in tiny.items() if name.startswith("w.")}
 
 
+def stopped():
+    raise Cancelled
+
+
 @pytest.fixture(scope="module")
 def network(state):
     return VGGT.load(state)
@@ -119,6 +123,8 @@ def test_weights_are_found_by_folder_and_missing_ones_are_explained(state, netwo
         VGGT.load(folder)
     save_file(state, folder / "model.safetensors")
     assert torch.equal(VGGT.load(folder)(tiny["in.images"]).points, network(tiny["in.images"]).points)
+    with pytest.raises(Cancelled):
+        VGGT.load(folder, check=stopped)
 
 
 def test_foreign_and_incomplete_weights_are_refused(state):

@@ -76,16 +76,18 @@ class VGGT(nn.Module):
         dtype: torch.dtype | None = None,
         ops: Any = nn,
         cameras: bool = True,
+        check: Check | None = None,
     ) -> VGGT:
         """The network of a folder, a .safetensors file or a state dict, ready for inference; sizes from its tensors.
 
-        dtype: of the trunk (None: float32). cameras: with the camera head. Raises InputError where there are no
-        weights, saying where they are published, and for weights that do not fit.
+        dtype: of the trunk (None: float32). cameras: with the camera head. check: called every few MiB. Raises
+        InputError where there are no weights, saying where they are published, and for weights that do not fit.
         """
         weights = open_weights(present_source(source, "VGGT", SOURCE))
         with WithoutInit():
             network = cls(config_of(weights.shapes), ops, dtype, "meta", cameras)
-        fill(network, weights, "VGGT network", unused=UNUSED if cameras else (*UNUSED, "camera_head."), device=device)
+        unused = UNUSED if cameras else (*UNUSED, "camera_head.")
+        fill(network, weights, "VGGT network", unused=unused, device=device, check=check)
         return network.requires_grad_(False)
 
     def forward(
