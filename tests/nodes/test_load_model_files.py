@@ -116,9 +116,10 @@ def test_files_in_the_wrong_list_and_of_other_models(run, files, base):
 @pytest.mark.parametrize("name, model", [
     ("Step1X-3D-Geometry-Label-1300m-vae.safetensors", "Step1X-3D-Geometry-Label-1300m"),
     ("gone.safetensors", "Step1X-3D-Geometry-1300m"), ("../../secret.safetensors", "Step1X-3D-Geometry-1300m"),
-    ("/etc/passwd", "Step1X-3D-Geometry-1300m"),
+    ("/etc/passwd", "Step1X-3D-Geometry-1300m"), ("old.ckpt", "Step1X-3D-Geometry-1300m"),
 ])  # fmt: skip
-def test_missing_files_are_named_with_their_place(run, files, name, model):
+def test_missing_files_are_named_with_their_place(run, files, base, name, model):
+    (base / "models" / "vae" / "old.ckpt").touch()  # the host lists it, this node does not
     message = f"The vae '{name}' is not in models/vae nor in another vae folder of extra_model_paths.yaml; "
     message += f".*{model}/vae/"
     with pytest.raises(ValueError, match=message) as caught:
