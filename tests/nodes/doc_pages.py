@@ -13,6 +13,7 @@ from tests.nodes.host_run import DYNAMIC, GROWING
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCS = ROOT / "nodes" / "web" / "docs"
 WORDS = json.loads((Path(__file__).parent / "doc_words.json").read_text(encoding="utf-8"))
+LINE = "<br>"
 MATCHING, OWN = "COMFY_MATCHTYPE_V3", "SHAPEGEN4D_"
 ALWAYS = ("none", "tiny (bundled)")  # entries of such lists that are there without a file
 LISTED = {  # lists whose entries are files of the user
@@ -56,52 +57,57 @@ def table(text: str, head: str) -> list[tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class Row:
-    """The first cells of a row and the input they describe; ``options`` are the entries of a list that bring it."""
+    """The first cell of a row and the input it describes; ``options`` are the entries of a list that bring it."""
 
-    cells: tuple[str, ...]
+    cell: str
     entry: Any
     options: tuple[str, ...] = ()
 
 
 def input_rows(schema: Any, language: str) -> list[Row]:
-    """Name, type, default and range of each input."""
+    """Name, type, default and range of each input, in one cell: the panel that shows the page is narrow."""
     shown = texts(language)[schema.node_id]["inputs"]
-    return [
-        Row(_cells(entry, shown[entry.id]["name"], language, (schema.node_id, entry.id) in LISTED), entry)
-        for entry in schema.inputs
-    ]
+    rows = []
+    for entry in schema.inputs:
+        name = _name(entry.id, shown[entry.id]["name"], language, entry.advanced)
+        rows.append(Row(LINE.join([name, *_facts(entry, language, (schema.node_id, entry.id) in LISTED)]), entry))
+    return rows
 
 
 def child_rows(schema: Any, language: str) -> list[Row]:
-    """The same for what the entries of a dynamic list bring, these first; equal inputs of several are one row."""
+    """The same for what entries of a dynamic list bring, and for which entries; equal inputs of several are one row."""
     shown = texts(language)[schema.node_id]["inputs"]
     rows: dict[tuple, Row] = {}
     for parent in (entry for entry in schema.inputs if entry.get_io_type() == DYNAMIC):
         for option in parent.options["options"]:
             for child in option.inputs:
-                cells = _cells(child, shown[f"{parent.id}_{child.id}"]["name"], language)
-                known = rows.get((cells, child.tooltip), Row(cells, child))
-                rows[cells, child.tooltip] = Row(cells, child, (*known.options, option.key))
-    return [Row((", ".join(row.options), *row.cells), row.entry, row.options) for row in rows.values()]
+                name = _name(child.id, shown[f"{parent.id}_{child.id}"]["name"], language, child.advanced)
+                facts = tuple(_facts(child, language))
+                options = rows[name, facts, child.tooltip].options if (name, facts, child.tooltip) in rows else ()
+                options = (*options, option.key)
+                where = WORDS[language]["for"].format(", ".join(options))
+                rows[name, facts, child.tooltip] = Row(LINE.join([name, where, *facts]), child, options)
+    return list(rows.values())
 
 
-def output_rows(schema: Any, language: str) -> list[tuple[str, str]]:
+def output_rows(schema: Any, language: str) -> list[str]:
     """Name and type of each output."""
     shown = texts(language)[schema.node_id]["outputs"] if schema.outputs else {}
     return [
-        (_name(entry.display_name or entry.id, shown[str(number)]["name"], language), _type(entry, language))
+        _name(entry.display_name or entry.id, shown[str(number)]["name"], language) + LINE + _type(entry, language)
         for number, entry in enumerate(schema.outputs)
     ]
 
 
-def _cells(entry: Any, shown: str, language: str, listed: bool = False) -> tuple[str, ...]:
-    name = _name(entry.id, shown, language) + (" *" if entry.advanced else "")
-    default = "-" if listed and entry.default not in ALWAYS else _default(entry, language)
-    return name, _type(entry, language), default, _range(entry, listed, language)
+def _name(name: str, shown: str, language: str, advanced: bool = False) -> str:
+    return (f"`{name}`" if language == "en" else f"{shown} `{name}`") + (" *" if advanced else "")
 
 
-def _name(name: str, shown: str, language: str) -> str:
-    return f"`{name}`" if language == "en" else f"{shown} `{name}`"
+def _facts(entry: Any, language: str, listed: bool = False) -> list[str]:
+    """A line with type and default, and one with the range where there is one."""
+    default = "" if listed and entry.default not in ALWAYS else _default(entry, language)
+    first = WORDS[language]["comma"].join(filter(None, [_type(entry, language), default]))
+    return [line for line in (first, _range(entry, listed, language)) if line]
 
 
 def _type(entry: Any, language: str) -> str:
@@ -124,12 +130,12 @@ def _word(name: str, language: str) -> str:
 
 def _default(entry: Any, language: str) -> str:
     if entry.default is None:
-        return WORDS[language]["optional"] if entry.optional else "-"
+        return WORDS[language]["optional"] if entry.optional else ""
     if entry.get_io_type() in ("INT", "FLOAT"):
-        return f"{entry.default:.15g}"
-    if entry.get_io_type() == "BOOLEAN":
-        return f"`{str(entry.default).lower()}`"
-    return f"`{entry.default}`"
+        value = _number(entry.default)
+    else:
+        value = f"`{str(entry.default).lower() if entry.get_io_type() == 'BOOLEAN' else entry.default}`"
+    return WORDS[language]["default"].format(value)
 
 
 def _range(entry: Any, listed: bool, language: str) -> str:
@@ -142,9 +148,10 @@ def _range(entry: Any, listed: bool, language: str) -> str:
         return words["to"].format(entry.template.min, len(entry.template.names))
     if kind == DYNAMIC:
         return ", ".join(f"`{option.key}`" for option in entry.options["options"])
-    return ", ".join(f"`{option}`" for option in entry.options["options"]) if kind == "COMBO" else "-"
+    return ", ".join(f"`{option}`" for option in entry.options["options"]) if kind == "COMBO" else ""
 
 
 def _number(value: float) -> str:
     powers = {2**bits - 1: f"2^{bits} - 1" for bits in (32, 64)}
-    return powers.get(value, f"{value:.15g}")
+    written = f"{value:.9f}".rstrip("0").removesuffix(".") if isinstance(value, float) else str(value)
+    return powers.get(value, written)
