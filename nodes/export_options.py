@@ -101,14 +101,7 @@ def _glb() -> list[Any]:
 def playing() -> list[Any]:
     """How a GLB moves and looks in a viewer: ``interpolation``, ``loop`` and ``unlit``."""
     return [
-        io.Combo.Input(
-            "interpolation",
-            options=["auto", "STEP", "LINEAR"],
-            default="auto",
-            advanced=True,
-            tooltip="STEP holds every frame until the next. LINEAR moves vertices smoothly between frames and needs "
-            "frames that share their triangles. auto is LINEAR where that is possible.",
-        ),
+        _interpolation(),
         io.Combo.Input(
             "loop",
             options=["hold", "cycle", "ping-pong"],
@@ -141,13 +134,7 @@ def _bones() -> list[Any]:
             tooltip="Adds bones only until the average error of the fit, in percent of the object's diagonal, is below "
             "this; 0 uses all of them.",
         ),
-        io.Combo.Input(
-            "interpolation",
-            options=["auto", "STEP", "LINEAR"],
-            default="auto",
-            advanced=True,
-            tooltip="LINEAR, and auto, turn the bones smoothly between frames; STEP holds every frame.",
-        ),
+        _interpolation(),
         _unlit(),
         _texture_format(),
     ]
@@ -190,6 +177,17 @@ def _cache() -> Any:
         default="pc2",
         tooltip="The moving points beside an OBJ base mesh: pc2 for Blender's Mesh Cache and 3ds Max, mdd for Maya, "
         "Lightwave and Modo. Needs meshes of one topology.",
+    )
+
+
+def _interpolation() -> Any:
+    return io.Combo.Input(
+        "interpolation",
+        options=["auto", "STEP", "LINEAR"],
+        default="auto",
+        advanced=True,
+        tooltip="STEP holds every frame until the next. LINEAR moves smoothly between frames and needs frames that "
+        "share their triangles. auto is LINEAR where that is possible.",
     )
 
 

@@ -30,15 +30,9 @@ def entry(schema):
 
 
 def children(given):
-    """Inputs that the entries of a dynamic list bring; one that several bring is translated once.
-
-    Where its tooltip differs from entry to entry, only the name is translated.
-    """
+    """Inputs that the entries of a dynamic list bring; the page has one translation for all entries that bring one."""
     found = {}
-    for option in given.options["options"]:
-        for child in option.inputs:
-            found.setdefault(child.id, []).append(child.tooltip)
-    return {
-        f"{given.id}_{name}": {"name": name, **({"tooltip": tooltips[0]} if len(set(tooltips)) == 1 else {})}
-        for name, tooltips in found.items()
-    }
+    for child in (child for option in given.options["options"] for child in option.inputs):
+        said = found.setdefault(f"{given.id}_{child.id}", {"name": child.id, "tooltip": child.tooltip})
+        assert said["tooltip"] == child.tooltip, f"{child.id} of {given.id} has one tooltip for all entries of the list"
+    return found
