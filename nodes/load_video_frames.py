@@ -153,6 +153,7 @@ class LoadVideoFrames(io.ComfyNode):
         mask: Any = None,
     ) -> io.NodeOutput:
         """Read the clip and show it on white."""
+        from ..shapegen4d_core.rendering import composite
         from ..shapegen4d_core.video import clip_from_frames, load_clip
 
         settings = {
@@ -174,8 +175,8 @@ class LoadVideoFrames(io.ComfyNode):
         else:
             images, rate = _images_of(video, fps)
             clip = clip_from_frames(images, rate, **settings)
-        colour, alpha = clip.frames[..., :3], clip.frames[..., 3:]
-        return io.NodeOutput(clip, colour * alpha + (1 - alpha), alpha[..., 0].clone())
+        shown = composite(clip.frames, (1.0, 1.0, 1.0), host.check_stopped)
+        return io.NodeOutput(clip, shown, clip.frames[..., 3].clone())
 
 
 def _object_mask(mask: Any, meaning: str) -> Any:

@@ -166,7 +166,7 @@ class RegisterPose(io.ComfyNode):
                 check=host.check_stopped,
             )
         pictures = rendering.render_sequence(found.meshes, found.camera, check=host.check_stopped, clip=clip)
-        overlay = rendering.overlay(pictures, clip.frames)
+        overlay = rendering.overlay(pictures, clip.frames, check=host.check_stopped)
         quality = read_quality(found.meshes, clip, found.camera, check=host.check_stopped)
         lines = "\n".join(summary(found, quality))
         return io.NodeOutput(found.meshes, found.camera, load_3d_camera(found.camera), overlay, lines)

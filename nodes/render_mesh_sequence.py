@@ -152,9 +152,10 @@ class RenderMeshSequence(io.ComfyNode):
         )
         masks = pictures[..., 3].clone()
         if clip is not None:
-            laid = rendering.overlay(pictures, clip.frames, opacity, background=colour)
+            laid = rendering.overlay(pictures, clip.frames, opacity, background=colour, check=host.check_stopped)
             return io.NodeOutput(laid, masks, float(meshes.fps))
-        return io.NodeOutput(rendering.composite(pictures, colour), masks, float(meshes.fps))
+        images = rendering.composite(pictures, colour, host.check_stopped)
+        return io.NodeOutput(images, masks, float(meshes.fps))
 
 
 def _pixels(name: str) -> Any:

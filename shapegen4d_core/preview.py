@@ -18,6 +18,7 @@ from torch import Tensor
 from .decoding import DecodeSettings, FrameDecoder
 from .errors import InputError
 from .geometry.mesh import vertex_normals
+from .progress import Check
 from .rendering import composite, opencv_camera
 from .rendering.shade import Surface, render_surface
 from .sequence import Camera
@@ -32,8 +33,8 @@ _MOST_COLUMNS = 8
 class SequencePreview:
     """Called with the latents of every step; returns the sheet of all frames whenever a frame of it is new.
 
-    ``vae`` decodes, on ``device``; at most ``share`` of the time since it was made is spent. Raises InputError for a
-    share out of range.
+    ``vae`` decodes, on ``device``; at most ``share`` of the time since it was made is spent. ``check`` may raise between
+    two frames, to cancel. Raises InputError for a share out of range.
     """
 
     def __init__(
@@ -43,10 +44,11 @@ class SequencePreview:
         share: float = SHARE,
         device: torch.device | str | None = None,
         clock: Callable[[], float] = time.perf_counter,
+        check: Check | None = None,
     ) -> None:
         if not 0 < share <= 1:
             raise InputError(f"share is {share:g}; accepted is above 0 and at most 1, of the time.")
-        self._vae, self._share, self._device, self._clock = vae, share, device, clock
+        self._vae, self._share, self._device, self._clock, self._check = vae, share, device, clock, check
         self._decoder: FrameDecoder | None = None
         self._columns = min(math.ceil(math.sqrt(2 * frame_count)), frame_count, _MOST_COLUMNS)  # a sheet twice as wide
         rows = -(-frame_count // self._columns)
@@ -68,6 +70,8 @@ class SequencePreview:
             self._put(frame, self._picture(latents[frame]))
             self._spent += self._clock() - started
             self._shown, new = self._shown + 1, True
+            if self._check is not None:
+                self._check()
         return self._sheet.copy() if new else None
 
     def _affordable(self) -> bool:

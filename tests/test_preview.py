@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from shapegen4d_core.errors import InputError
+from shapegen4d_core.errors import Cancelled, InputError
 from shapegen4d_core.preview import _BACKGROUND, SIDE, SequencePreview, spread
 
 GROUND = np.array([round(255 * value) for value in _BACKGROUND])
@@ -91,3 +91,17 @@ def test_frames_are_spread_over_the_clip():
 def test_shares_out_of_range_are_refused(share):
     with pytest.raises(InputError, match="share is"):
         SequencePreview(Balls(), 2, share)
+
+
+def test_looking_at_many_frames_can_be_cancelled_between_two():
+    balls, looks = Balls(), []
+
+    def check():
+        looks.append(balls.decoded)
+        if len(looks) == 3:
+            raise Cancelled
+
+    preview = SequencePreview(balls, 10, 1.0, clock=lambda: 0.0, check=check)
+    with pytest.raises(Cancelled):
+        preview(latents(*[0.5] * 10), 5, 5)
+    assert looks == [1, 2, 3]

@@ -10,7 +10,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import InputError
+from ..progress import Check
 from ..storage import atomic_path
+from .watched_file import WatchedFile
 
 _GAP = 4  # pixels between pictures and around the sheet
 _TEXT = 14  # height of a label in pixels
@@ -21,14 +23,16 @@ def contact_sheet(
     labels: Sequence[str] | None = None,
     background: tuple[float, float, float] = (1.0, 1.0, 1.0),
     columns: int | None = None,
+    check: Check | None = None,
 ) -> np.ndarray:
     """One picture [H,W,3] uint8 with the frames of every row side by side, rows below each other.
 
     ``rows`` are arrays or CPU tensors [T,H,W,3|4], float 0..1 or uint8, straight alpha, with one T; their sizes may
     differ, smaller pictures are enlarged to the height of the largest. ``labels`` stand above their rows.
-    More than ``columns`` frames continue in further blocks below. Raises InputError.
+    More than ``columns`` frames continue in further blocks below. ``check`` may raise between frames, to cancel.
+    Raises InputError.
     """
-    pictures = [_opaque(row, background) for row in rows]
+    pictures = [_opaque(row, background, check) for row in rows]
     _check(pictures, labels, columns)
     height = max(row.shape[1] for row in pictures)
     pictures = [_of_height(row, height) for row in pictures]
@@ -51,26 +55,33 @@ def contact_sheet(
     return np.asarray(sheet)
 
 
-def save_png(picture: np.ndarray, path: str | os.PathLike) -> None:
-    """Write a picture [H,W,3|4] uint8 as PNG, whole or not at all; raises InputError when the folder is missing."""
-    with atomic_path(path) as temporary:
-        Image.fromarray(picture).save(temporary, format="PNG")
+def save_png(picture: np.ndarray, path: str | os.PathLike, check: Check | None = None) -> None:
+    """Write a picture [H,W,3|4] uint8 as PNG, whole or not at all; raises InputError when the folder is missing.
+
+    ``check`` may raise while it is written, to cancel.
+    """
+    with atomic_path(path) as temporary, WatchedFile(temporary, check) as file:
+        Image.fromarray(picture).save(file, format="PNG")
 
 
-def _opaque(row: Any, background: tuple[float, float, float]) -> np.ndarray:
+def _opaque(row: Any, background: tuple[float, float, float], check: Check | None) -> np.ndarray:
     """A row over the background, uint8 [T,H,W,3]."""
     frames = np.asarray(row)
     if frames.ndim != 4 or frames.shape[3] not in (3, 4) or frames.size == 0:
         raise InputError(f"A row of the contact sheet has shape {list(frames.shape)}, accepted is [T,H,W,3 or 4].")
-    if frames.dtype == np.uint8:
-        frames = frames / np.float32(255)
-    elif not np.issubdtype(frames.dtype, np.floating):
+    if frames.dtype != np.uint8 and not np.issubdtype(frames.dtype, np.floating):
         raise InputError(f"A row of the contact sheet is {frames.dtype}, accepted is float 0..1 or uint8.")
-    colour = frames[..., :3]
-    if frames.shape[3] == 4:
-        alpha = frames[..., 3:]
-        colour = colour * alpha + np.asarray(background, frames.dtype) * (1 - alpha)
-    return (colour.clip(0, 1) * 255).round().astype(np.uint8)
+    result = np.empty((*frames.shape[:3], 3), np.uint8)
+    for number, frame in enumerate(frames):
+        frame = frame / np.float32(255) if frame.dtype == np.uint8 else frame
+        colour = frame[..., :3]
+        if frame.shape[2] == 4:
+            alpha = frame[..., 3:]
+            colour = colour * alpha + np.asarray(background, frame.dtype) * (1 - alpha)
+        result[number] = (colour.clip(0, 1) * 255).round()
+        if check is not None:
+            check()
+    return result
 
 
 def _check(rows: list[np.ndarray], labels: Sequence[str] | None, columns: int | None) -> None:

@@ -47,7 +47,7 @@ def render_sequence(
         "lower width and height, or count",
     )
     surfaces = _Surfaces(sequence, style, device)
-    pictures = torch.zeros(len(cameras), height, width, 4)
+    pictures = torch.empty(len(cameras), height, width, 4)  # every one is drawn; zeros would be written first
     for number, lens in enumerate(lenses):
         surface = surfaces[number % sequence.frame_count]
         pictures[number] = render_surface(surface, *lens, (height, width), style, supersampling, check).cpu()

@@ -9,9 +9,11 @@ import math
 import os
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -19,6 +21,7 @@ from ..errors import InputError
 from ..progress import Check, Progress, tick
 from ..storage import atomic_folder, atomic_path, suffix_of
 from .contact_sheet import contact_sheet, save_png
+from .watched_file import WatchedFile
 
 SUFFIXES = (".mp4", ".webp", ".gif", ".png")
 _WHOLE = 18  # constant rate factor of H.264: no loss that is seen
@@ -44,17 +47,53 @@ def save_pictures(
     writer = check_request(path, fps, columns)
     if pictures.dim() != 4 or pictures.shape[3] not in (3, 4) or pictures.numel() == 0:
         raise InputError(f"The pictures have shape {list(pictures.shape)}, accepted is [T,H,W,3 or 4].")
+    _check_finite(pictures, check)
     if path.suffix.lower() == ".png":
-        save_png(contact_sheet([pictures], columns=columns), path)
+        save_png(contact_sheet([pictures], columns=columns, check=check), path, check)
         return
-    frames = (pictures.clamp(0, 1) * 255).round().byte().numpy()
+    frames = _bytes(pictures, check)
     try:
-        writer(frames, path, fps, lambda done: tick(progress, check, done, len(frames)))
+        writer(frames, path, fps, _Steps(progress, check, len(frames)))
     except OSError as error:
         raise InputError(f"Cannot write {path}: {error}.") from error
 
 
-Writer = Callable[[np.ndarray, Path, float, Callable[[int], None]], None]
+def _check_finite(pictures: Tensor, check: Check | None) -> None:
+    for number, picture in enumerate(pictures, start=1):
+        if not all(math.isfinite(end) for end in torch.aminmax(picture)):
+            raise InputError(f"Picture {number} has values that are not finite (NaN or infinity); give 0..1.")
+        if check is not None:
+            check()
+
+
+def _bytes(pictures: Tensor, check: Check | None) -> np.ndarray:
+    """Pictures as uint8, rounded, one after the other; ``check`` may raise between them."""
+    frames = np.empty(tuple(pictures.shape), np.uint8)
+    for number, picture in enumerate(pictures):
+        frames[number] = (picture.clamp(0, 1) * 255).round().byte().numpy()
+        if check is not None:
+            check()
+    return frames
+
+
+class _Steps:
+    """Progress of a writer: it goes forward only, and ``look`` may be called at any time to let the caller cancel."""
+
+    def __init__(self, progress: Progress | None, check: Check | None, total: int) -> None:
+        self._progress, self._check, self._total, self._done = progress, check, total, 0
+
+    def __call__(self, done: int) -> None:
+        if done > self._done:
+            self._done = done
+            tick(self._progress, None, done, self._total)
+        self.look()
+
+    def look(self) -> None:
+        if self._check is not None:
+            self._check()
+
+
+Writer = Callable[[np.ndarray, Path, float, _Steps], None]
 
 
 def check_request(path: str | os.PathLike, fps: float, columns: int | None = None) -> Writer | None:
@@ -77,50 +116,66 @@ def _writer(path: Path) -> Writer | None:
     return {".mp4": _mp4, ".webp": _webp, ".gif": _gif, "": _folder}.get(suffix)
 
 
-def _mp4(frames: np.ndarray, path: Path, fps: float, done: Callable[[int], None]) -> None:
+def _mp4(frames: np.ndarray, path: Path, fps: float, done: _Steps) -> None:
     import av
 
     height, width, channels = frames.shape[1:]
     if height % 2 or width % 2:
         raise InputError(f"The pictures are {width} x {height} pixels; MP4 needs even sides, choose another size.")
-    if channels == 4 and frames[..., 3].min() < 255:
+    if channels == 4 and any(frame[..., 3].min() < 255 for frame in frames):
         raise InputError("The pictures are transparent, which MP4 cannot hold; choose a background or .webp.")
     with atomic_path(path) as temporary:
         with av.open(str(temporary), "w", format="mp4", options={"movflags": "faststart"}) as file:
             stream = file.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
             stream.options = {"crf": str(_WHOLE)}
-            for number, frame in enumerate(frames):
-                colour = np.ascontiguousarray(frame[..., :3])
-                file.mux(stream.encode(av.VideoFrame.from_ndarray(colour, format="rgb24")))
-                done(number + 1)
-            file.mux(stream.encode(None))
+            written = 0
+            for frame in (*frames, None):  # the encoder is many pictures behind; None asks for them
+                colour = None if frame is None else np.ascontiguousarray(frame[..., :3])
+                shown = None if frame is None else av.VideoFrame.from_ndarray(colour, format="rgb24")
+                for packet in stream.codec_context.encode_lazy(shown):
+                    packet.stream = stream
+                    file.mux(packet)
+                    written += 1
+                    done(written)
+                done.look()
 
 
-def _webp(frames: np.ndarray, path: Path, fps: float, done: Callable[[int], None]) -> None:
-    images = [Image.fromarray(frame) for frame in frames]
+def _webp(frames: np.ndarray, path: Path, fps: float, done: _Steps) -> None:
+    images = _reported(frames, done)
     with atomic_path(path) as temporary:
         images[0].save(
-            temporary, "WEBP", save_all=True, append_images=_counted(images, done), duration=_durations(fps, images, 1),
-            loop=0, quality=90,
+            temporary, "WEBP", save_all=True, append_images=images[1:], duration=_durations(fps, images, 1), loop=0,
+            quality=90,
         )
+        done(len(images))
 
 
-def _gif(frames: np.ndarray, path: Path, fps: float, done: Callable[[int], None]) -> None:
-    images = [Image.fromarray(frame) for frame in frames]
-    with atomic_path(path) as temporary:
+def _gif(frames: np.ndarray, path: Path, fps: float, done: _Steps) -> None:
+    images = _reported(frames, done)
+    with atomic_path(path) as temporary, WatchedFile(temporary, done.look) as file:
         images[0].save(
-            temporary, "GIF", save_all=True, append_images=_counted(images, done), duration=_durations(fps, images, 10),
-            loop=0, disposal=2,
+            file, "GIF", save_all=True, append_images=images[1:], duration=_durations(fps, images, 10), loop=0,
+            disposal=2,
         )
+        done(len(images))
 
 
-def _counted(images: list[Image.Image], done: Callable[[int], None]):
-    """All images but the first, each reported when the writer asks for it, which is also when it may be stopped."""
-    for number, image in enumerate(images[1:]):
-        done(number + 1)
-        yield image
-    done(len(images))
+def _reported(frames: np.ndarray, done: _Steps) -> list[Image.Image]:
+    """Images whose number is reported when the writer turns to them, which is also when it may be stopped.
+
+    Pillow looks for the first picture inside every image it is given, right before it encodes it.
+    """
+    images = [Image.fromarray(frame) for frame in frames]
+    for number, image in enumerate(images):
+        image.seek = partial(_turned_to, done, number)
+    return images
+
+
+def _turned_to(done: _Steps, number: int, frame: int) -> None:
+    if frame:
+        raise EOFError(f"There is no picture {frame} in a still image.")
+    done(number)
 
 
 def _durations(fps: float, images: list[Image.Image], unit: int) -> list[int]:
@@ -131,7 +186,7 @@ def _durations(fps: float, images: list[Image.Image], unit: int) -> list[int]:
     return np.maximum(np.diff(ends), unit).tolist()
 
 
-def _folder(frames: np.ndarray, path: Path, fps: float, done: Callable[[int], None]) -> None:
+def _folder(frames: np.ndarray, path: Path, fps: float, done: _Steps) -> None:
     with atomic_folder(path) as temporary:
         for number, frame in enumerate(frames):
             Image.fromarray(frame).save(temporary / f"{number + 1:05}.png")

@@ -141,7 +141,7 @@ def _build(
         "lower size, or take fewer frames (count)",
     )
     square, source_size = _find_square(source, cutter, unique, look, progress, check)
-    frames = torch.zeros(len(selection.indices), look.size, look.size, 4)
+    frames = torch.empty(len(selection.indices), look.size, look.size, 4)  # each is cut below
     done = len(unique)
     for index, colour, alpha in cutter.frames(source, unique):
         picture = torch.from_numpy(cut(colour, alpha, square, look.size))

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from shapegen4d_core.errors import Cancelled
-from shapegen4d_core.models import PRESETS, build, cancelling
+from shapegen4d_core.models import PRESETS, build, cancelling, layers
 from shapegen4d_core.models.cancelling import cancellable
 from shapegen4d_core.sampling import sample
 from tests.sampling.test_sampler import make, settings, tokens
@@ -76,3 +76,21 @@ def test_all_blocks_of_the_published_networks_are_found(part, blocks):
     with cancellable(lambda: None, network):
         hooked = sum(bool(module._forward_pre_hooks) for module in network.modules())
     assert hooked >= blocks
+
+
+@pytest.mark.parametrize("biased", [False, True])
+def test_attention_over_many_tokens_is_a_place_to_stop(clock, monkeypatch, biased):
+    """In groups of queries while somebody may stop it: the same values, and a look after each."""
+    torch.manual_seed(0)
+    q, k, v = torch.randn(2, 3, 50, 8), torch.randn(2, 3, 40, 8), torch.randn(2, 3, 40, 8)
+    bias = torch.randn(40) if biased else None
+    whole = layers.attention(q, k, v, bias)
+    seen = []
+    monkeypatch.setattr(layers, "PRODUCTS_AT_ONCE", 2 * 3 * 8 * 40 * 7)
+    with cancellable(lambda: seen.append(1)):
+        torch.testing.assert_close(layers.attention(q, k, v, bias), whole)
+    assert len(seen) == 8  # 50 queries in groups of 7
+    with cancellable(lambda: seen.append(1)):
+        layers.attention(q[..., :7, :], k, v, bias)
+    layers.attention(q, k, v, bias)
+    assert len(seen) == 8

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import av
 import numpy as np
 import pytest
@@ -74,6 +76,67 @@ def test_cancelling_leaves_nothing(tmp_path, name):
 
     with pytest.raises(Cancelled):
         save_pictures(pictures(), tmp_path / name, 8, progress=lambda step, *_: steps.append(step), check=check)
+    assert list(tmp_path.iterdir()) == []
+
+
+def noise(count: int, side: int) -> torch.Tensor:
+    """Pictures that no writer can make short work of."""
+    return torch.rand(count, side, side, 3, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def one_thread():
+    """Torch works in the thread whose time is taken."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.gif", "frames"])
+def test_steps_are_told_while_the_pictures_are_written(tmp_path, name, one_thread):
+    """Spread over the work: a writer that asks for all pictures at once would report all of them at once."""
+    given, steps = noise(12, 256), []
+    times = [time.thread_time()]
+
+    def progress(step, total, preview=None):
+        steps.append(step)
+        times.append(time.thread_time())
+
+    save_pictures(given, tmp_path / name, 8, progress=progress)
+    whole = time.thread_time() - times[0]
+    assert steps == list(range(1, 13))
+    assert times[-1] - times[1] > 0.4 * whole
+
+
+@pytest.mark.parametrize("name", ["a.gif", "sheet.png"])
+def test_one_large_picture_can_be_stopped_while_it_is_written(tmp_path, name):
+    looks = []
+
+    def check() -> None:
+        looks.append(None)
+        if len(looks) == stop:
+            raise Cancelled
+
+    stop = 0
+    save_pictures(noise(2, 512), tmp_path / name, 8, check=check)
+    whole = len(looks)
+    assert whole > 12
+    (tmp_path / name).unlink()
+    looks.clear()
+    stop = whole - 3
+    with pytest.raises(Cancelled):
+        save_pictures(noise(2, 512), tmp_path / name, 8, check=check)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.webp", "sheet.png"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_values_that_are_no_numbers_are_refused(tmp_path, name, value):
+    given = pictures()
+    given[3, 2, 1, 0] = value
+    with pytest.raises(InputError, match="Picture 4 has values that are not finite"):
+        save_pictures(given, tmp_path / name, 8)
     assert list(tmp_path.iterdir()) == []
 
 
