@@ -215,9 +215,9 @@ def _preview(vae: Any, frames: int) -> Any:
     """What draws the sequence while it is sampled; None without an autoencoder."""
     from ..shapegen4d_core.preview import SequencePreview
 
-    return None if vae is None else SequencePreview(
-        vae.network, frames, device=vae.device, check=host.check_stopped
-    )
+    if vae is None:
+        return None
+    return SequencePreview(vae.network, frames, device=vae.device, check=host.check_stopped)
 
 
 def _start_noise(noise: Any, settings: Any, shape: tuple[int, int, int]) -> Any:

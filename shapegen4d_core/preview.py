@@ -18,7 +18,7 @@ from torch import Tensor
 from .decoding import DecodeSettings, FrameDecoder
 from .errors import InputError
 from .geometry.mesh import vertex_normals
-from .progress import Check
+from .progress import Check, look
 from .rendering import composite, opencv_camera
 from .rendering.shade import Surface, render_surface
 from .sequence import Camera
@@ -33,8 +33,8 @@ _MOST_COLUMNS = 8
 class SequencePreview:
     """Called with the latents of every step; returns the sheet of all frames whenever a frame of it is new.
 
-    ``vae`` decodes, on ``device``; at most ``share`` of the time since it was made is spent. ``check`` may raise between
-    two frames, to cancel. Raises InputError for a share out of range.
+    ``vae`` decodes, on ``device``; at most ``share`` of the time since it was made is spent. ``check`` may raise
+    between two frames, to cancel. Raises InputError for a share out of range.
     """
 
     def __init__(
@@ -70,8 +70,7 @@ class SequencePreview:
             self._put(frame, self._picture(latents[frame]))
             self._spent += self._clock() - started
             self._shown, new = self._shown + 1, True
-            if self._check is not None:
-                self._check()
+            look(self._check)
         return self._sheet.copy() if new else None
 
     def _affordable(self) -> bool:

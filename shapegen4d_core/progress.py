@@ -26,6 +26,12 @@ def tick(progress: Progress | None, check: Check | None, step: int, total: int, 
         check()
 
 
+def look(check: Check | None) -> None:
+    """Let the caller cancel, between two long pieces of one step; raises what ``check`` raises."""
+    if check is not None:
+        check()
+
+
 class Meter:
     """Counts what is done, usually bytes, out of ``total``; after every share it reports and lets the caller cancel."""
 

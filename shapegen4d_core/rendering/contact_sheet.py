@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import InputError
-from ..progress import Check
+from ..progress import Check, look
 from ..storage import atomic_path
 from .watched_file import WatchedFile
 
@@ -79,8 +79,7 @@ def _opaque(row: Any, background: tuple[float, float, float], check: Check | Non
             alpha = frame[..., 3:]
             colour = colour * alpha + np.asarray(background, frame.dtype) * (1 - alpha)
         result[number] = (colour.clip(0, 1) * 255).round()
-        if check is not None:
-            check()
+        look(check)
     return result
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..errors import InputError
-from ..progress import Check, Progress, tick
+from ..progress import Check, Progress, look, tick
 from ..storage import atomic_folder, atomic_path, suffix_of
 from .contact_sheet import contact_sheet, save_png
 from .watched_file import WatchedFile
@@ -62,8 +62,7 @@ def _check_finite(pictures: Tensor, check: Check | None) -> None:
     for number, picture in enumerate(pictures, start=1):
         if not all(math.isfinite(end) for end in torch.aminmax(picture)):
             raise InputError(f"Picture {number} has values that are not finite (NaN or infinity); give 0..1.")
-        if check is not None:
-            check()
+        look(check)
 
 
 def _bytes(pictures: Tensor, check: Check | None) -> np.ndarray:
@@ -71,8 +70,7 @@ def _bytes(pictures: Tensor, check: Check | None) -> np.ndarray:
     frames = np.empty(tuple(pictures.shape), np.uint8)
     for number, picture in enumerate(pictures):
         frames[number] = (picture.clamp(0, 1) * 255).round().byte().numpy()
-        if check is not None:
-            check()
+        look(check)
     return frames
 
 
@@ -89,8 +87,7 @@ class _Steps:
         self.look()
 
     def look(self) -> None:
-        if self._check is not None:
-            self._check()
+        look(self._check)
 
 
 Writer = Callable[[np.ndarray, Path, float, _Steps], None]

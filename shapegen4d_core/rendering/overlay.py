@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d
 
 from ..errors import InputError
-from ..progress import Check
+from ..progress import Check, look
 
 OUTLINE = (1.0, 0.45, 0.05)  # orange: seldom the colour of an object, and seen on dark and light
 
@@ -41,8 +41,7 @@ def composite(
     for number, picture in enumerate(pictures):  # one at a time: a long film takes no second one in between
         colour, alpha = picture[..., :3], picture[..., 3:]
         result[number] = colour * alpha + behind[number] * (1 - alpha)
-        if check is not None:
-            check()
+        look(check)
     return result
 
 
@@ -75,8 +74,7 @@ def overlay(
             line = outline_of(picture[..., 3])[..., None]
             shown = shown + line * (shown.new_tensor(outline) - shown)
         laid[number] = shown[0]
-        if check is not None:
-            check()
+        look(check)
     return laid
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..progress import Check, Progress, tick
+from ..progress import Check, Progress, look, tick
 from ..rendering.textured import render_textured
 from .colour import to_stored, to_working
 from .frame_views import SURE, FrameViews, Samples, read
@@ -95,6 +95,7 @@ def _mean_pass(views: FrameViews, reference: np.ndarray | None, gains: np.ndarra
         agreement = np.float32(1.0)
         if reference is not None:
             agreement = _agreement(colour - reference[samples.row], views.settings.outlier)
+        look(steps.check)
         sums.add(samples, colour, weight, agreement * np.ones_like(weight))
         steps.next()
     return sums
@@ -114,11 +115,14 @@ def _detail_pass(
     sums = _Sums(len(views.texels))
     for frame in views.frames:
         samples = views.samples(frame, steps.check)
+        look(steps.check)
         picture = _render(views, surface.vertices(frame), page)
+        look(steps.check)
         whole = (views.clip.frames[frame, ..., 3:] >= SURE) & (picture[..., 3:] > 0.99)
         wanted = views.picture(frame) / views.picture(frame).new_tensor(gains[frame])
         missing = (wanted - to_working(picture[..., :3], settings.linear_light)) * whole
         difference = read(missing, samples.place)
+        look(steps.check)
         weight = samples.weight**settings.sharpness
         sums.add(samples, difference, weight, _agreement(difference, settings.outlier))
         steps.next()

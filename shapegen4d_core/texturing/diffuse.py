@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
 from ..geometry.distances import tree_of
-from ..progress import Check, tick
+from ..progress import Check, look, tick
 from .surface import Surface
 from .texels import Texels, texel_coordinates
 
@@ -32,10 +32,16 @@ def spread(
     """
     if not (trust > _LEAST).any():
         return np.zeros_like(values)
-    at_places = _harmonic(surface, *_to_places(surface, texels, values, trust, check), frame)
+    known = _to_places(surface, texels, values, trust, check)
+    look(check)
+    at_places = _harmonic(surface, *known, frame)
+    look(check)
     smooth = texels.mix(at_places[surface.place].astype(np.float32), surface.faces)
+    look(check)
     start = trust[:, None] * values + (1 - trust[:, None]) * smooth
-    return _relax(start, values, trust, _neighbours(surface, texels, trust < 1), np.flatnonzero(trust < 1), check)
+    look(check)
+    neighbours = _neighbours(surface, texels, trust < 1, check)
+    return _relax(start, values, trust, neighbours, np.flatnonzero(trust < 1), check)
 
 
 def _to_places(
@@ -48,6 +54,7 @@ def _to_places(
     for start in range(0, len(texels), _ROWS):
         rows = slice(start, start + _ROWS)
         whole += np.bincount(welded[texels.face[rows]].reshape(-1), texels.weights[rows].reshape(-1), count)
+        look(check)
     weight, sums = np.zeros(count), np.zeros((values.shape[1], count))
     for start in range(0, len(known), _ROWS):
         tick(None, check, start, len(known))
@@ -113,7 +120,7 @@ def _relax(
     return current
 
 
-def _neighbours(surface: Surface, texels: Texels, chosen: np.ndarray) -> np.ndarray:
+def _neighbours(surface: Surface, texels: Texels, chosen: np.ndarray, check: Check | None) -> np.ndarray:
     """Numbers [4,M] of the texels beside those ``chosen`` [N]; across a seam where the chart ends, else their own."""
     numbers = texels.numbers()
     rows = np.flatnonzero(chosen)
@@ -123,6 +130,7 @@ def _neighbours(surface: Surface, texels: Texels, chosen: np.ndarray) -> np.ndar
         inside = (height + down).clip(0, texels.size - 1), (width + right).clip(0, texels.size - 1)
         beside = numbers[inside]
         found[column] = np.where(beside >= 0, beside, rows)
+        look(check)
     ring = np.flatnonzero(~texels.inside[rows])
     across = _across(surface, texels, rows[ring], numbers)
     has = across >= 0

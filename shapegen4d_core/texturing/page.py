@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from ..progress import Check, tick
+from ..progress import Check, look, tick
 from .texels import Texels
 
 _STRIP = 512  # rows of a page padded at once
@@ -35,6 +35,7 @@ def _pad(page: np.ndarray, filled: np.ndarray, check: Check | None) -> np.ndarra
     if filled.all() or not filled.any():
         return page
     padded = page.copy()
+    look(check)
     average = page[filled].mean(axis=0, dtype=np.float64)
     for start in range(0, len(page), _STRIP):
         tick(None, check, start, len(page))
@@ -46,6 +47,7 @@ def _pad(page: np.ndarray, filled: np.ndarray, check: Check | None) -> np.ndarra
             continue
         rows, columns = distance_transform_edt(~around, return_distances=False, return_indices=True)
         padded[start : start + _STRIP] = page[first:stop][rows[inner], columns[inner]]
+    look(check)
     return padded
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from ..geometry.triangles import closest_on_edges
-from ..progress import Check, tick
+from ..progress import Check, look, tick
 
 RING = 1.5  # texels around every chart that show its border
 _EMPTY = np.iinfo(np.int64).max
@@ -76,7 +76,7 @@ def surface_texels(faces: np.ndarray, uv: np.ndarray, size: int, check: Check | 
         _draw(keys, corners, first, extent, np.arange(start, stop), size)
         tick(None, check, stop, len(faces))
         start = stop
-    return _resolve(keys.numpy(), corners, size)
+    return _resolve(keys.numpy(), corners, size, check)
 
 
 def _draw(
@@ -96,7 +96,7 @@ def _draw(
     keys.scatter_reduce_(0, torch.from_numpy(row[near] * size + column[near]), key, "amin")
 
 
-def _resolve(keys: np.ndarray, corners: np.ndarray, size: int) -> Texels:
+def _resolve(keys: np.ndarray, corners: np.ndarray, size: int, check: Check | None) -> Texels:
     pixel = np.flatnonzero(keys != _EMPTY)
     face = (keys[pixel] & 0xFFFFFFFF).astype(np.int32)
     weights = np.empty((len(pixel), 3), np.float32)
@@ -104,6 +104,7 @@ def _resolve(keys: np.ndarray, corners: np.ndarray, size: int) -> Texels:
         part = slice(start, start + _SAMPLES)
         points = np.stack([pixel[part] % size + 0.5, pixel[part] // size + 0.5], axis=1)
         weights[part] = _nearest(points, corners[face[part]])[0]
+        look(check)
     return Texels(size, pixel, face, weights, keys[pixel] >> 32 == 0)
 
 

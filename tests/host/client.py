@@ -129,11 +129,15 @@ class Client:
         run.status = next(event.kind for event in reversed(run.events) if event.kind in LAST)
         return run
 
-    def run(self, workflow: dict[str, Any], seconds: float = PATIENCE_SECONDS) -> Run:
-        """Queue and wait, forgetting what was heard before."""
+    def start(self, workflow: dict[str, Any]) -> Run:
+        """Queue, forgetting what was heard before."""
         with self._news:
             self._events.clear()
-        return self.finish(self.queue(workflow), seconds)
+        return self.queue(workflow)
+
+    def run(self, workflow: dict[str, Any], seconds: float = PATIENCE_SECONDS) -> Run:
+        """Queue and wait, forgetting what was heard before."""
+        return self.finish(self.start(workflow), seconds)
 
     def wait_for(self, wanted: Callable[[Event], bool], seconds: float) -> Event:
         """The first event that is wanted, of those heard already or to come; AssertionError when none comes."""

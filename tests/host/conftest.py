@@ -15,6 +15,22 @@ DIRECTORY, URL = os.environ.get("COMFYUI_DIR", ""), os.environ.get("COMFYUI_URL"
 ABSENT = "COMFYUI_DIR does not name a checkout of ComfyUI (and COMFYUI_URL no running one with this pack)"
 
 
+_figures: list[str] = []
+
+
+@pytest.fixture
+def figures():
+    """Lines for the end of the report: what was measured."""
+    return _figures
+
+
+def pytest_terminal_summary(terminalreporter):
+    if _figures:
+        terminalreporter.section("measured on the host")
+        for line in _figures:
+            terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def comfyui():
     """The checkout of ComfyUI."""

@@ -11,8 +11,8 @@ import numpy as np
 from tests.host.workflows import ours, shown
 
 PANDA = Path(__file__).resolve().parents[1] / "data" / "animated" / "panda_walk.glb"
-MANY = 300
-PICTURES = {"width": 1024, "height": 1024, "batch_size": 40, "color": 0}
+MANY = 100
+PICTURES = {"width": 1024, "height": 1024, "batch_size": 60, "color": 0}
 BONES = {"joints": 48, "largest_error": 0.0, "interpolation": "auto", "unlit": False, "texture_format": "png"}
 
 
@@ -33,43 +33,43 @@ def film(path: Path, frames: int, side: int = 64) -> Path:
 
 
 def chain(nodes: dict[str, Any], long_film: str) -> dict[str, Any]:
-    """From the example clip to a textured mesh, on little; ``long_film`` is a file of the input folder."""
+    """From the example clip to tracked meshes, on little; ``long_film`` is a file of the input folder."""
+    model = ["model", 0]
     return {
         "model": ours(nodes, "LoadShapeGen4DModel"),
         "video": ours(nodes, "ExampleVideo"),
-        "clip": ours(nodes, "LoadVideoFrames", model=["model", 0], video=["video", 0], count=4),
-        "tokens": ours(nodes, "EncodeDINO", model=["model", 0], clip=["clip", 0]),
-        "latents": ours(nodes, "Sample4DLatents", model=["model", 0], tokens=["tokens", 0], steps=4),
-        "meshes": ours(nodes, "DecodeSDFSequence", model=["model", 0], latents=["latents", 0], resolution=32),
+        "clip": ours(nodes, "LoadVideoFrames", model=model, video=["video", 0], count=4),
+        "tokens": ours(nodes, "EncodeDINO", model=model, clip=["clip", 0]),
+        "latents": ours(nodes, "Sample4DLatents", model=model, tokens=["tokens", 0], steps=4),
+        "meshes": ours(nodes, "DecodeSDFSequence", model=model, latents=["latents", 0], resolution=32),
         "posed": ours(nodes, "RegisterPose", meshes=["meshes", 0], clip=["clip", 0], views=16, rivals=1),
-        "tracked": ours(nodes, "TrackTopology", meshes=["posed", 0], faces=400, iterations=2, coarse_iterations=2),
+        "tracked": ours(nodes, "TrackTopology", meshes=["posed", 0], faces=400, iterations=2, coarse_iterations=2,
+                        on_change="force"),
         "panda": ours(nodes, "LoadMeshSequence", file=f"3d/{PANDA.name}"),
         "film": {"class_type": "LoadVideo", "inputs": {"file": long_film}},
-        "frames": ours(nodes, "LoadVideoFrames", model=["model", 0], video=["film", 0], count=MANY),
         "pictures": {"class_type": "EmptyImage", "inputs": PICTURES},
-        "done": shown(["tracked", 1]),
-        "counted": shown(["frames", 0]),
+        "told": shown(["tracked", 1]),
         "walked": shown(["panda", 2]),
+        "filmed": shown(["film", 0]),
         "drawn": shown(["pictures", 0]),
-    }
+    }  # fmt: skip
 
 
 def long_nodes(nodes: dict[str, Any], long_film: str) -> dict[str, dict[str, Any]]:
-    """One node of each kind with much to do, behind the nodes of :func:`chain`."""
+    """One node of each kind with seconds to do, behind the nodes of :func:`chain`."""
     model, clip = ["model", 0], ["clip", 0]
-    bones = {f"format.{key}": value for key, value in BONES.items()}
-    dense = {"inputs": {"vertices": 0}}  # noqa: F841
+    bones = ours(nodes, "SaveMeshSequence", meshes=["panda", 0], format="glb with bones")
+    bones["inputs"].update({f"format.{key}": value for key, value in BONES.items()})
     return {
-        "load frames": ours(nodes, "LoadVideoFrames", model=model, video=["film", 0], count=MANY, size=1024),
-        "encode": ours(nodes, "EncodeDINO", model=model, clip=["frames", 0]),
-        "sample": ours(nodes, "Sample4DLatents", model=model, tokens=["tokens", 0], steps=1000),
-        "decode": ours(nodes, "DecodeSDFSequence", model=model, latents=["latents", 0], resolution=256),
-        "register": ours(nodes, "RegisterPose", meshes=["meshes", 0], clip=clip, search_fov=True),
-        "track": ours(nodes, "TrackTopology", meshes=["posed", 0], faces=4000, iterations=1000),
-        "texture": ours(nodes, "PropagateTexture", meshes=["tracked", 0], clip=clip, camera=["posed", 1],
-                        texture_size=2048),
-        "render": ours(nodes, "RenderMeshSequence", meshes=["panda", 0], width=2048, height=2048, count=100),
-        "load meshes": ours(nodes, "LoadMeshSequence", file=f"3d/{PANDA.name}", fps=1000.0),
-        "save bones": {**ours(nodes, "SaveMeshSequence", meshes=["panda", 0], format="glb with bones"), "more": bones},
-        "save animation": ours(nodes, "SaveAnimation", images=["pictures", 0], format="webp"),
+        "LoadVideoFrames": ours(nodes, "LoadVideoFrames", model=model, video=["film", 0], count=MANY, size=1024),
+        "Sample4DLatents": ours(nodes, "Sample4DLatents", model=model, tokens=["tokens", 0], steps=1000),
+        "DecodeSDFSequence": ours(nodes, "DecodeSDFSequence", model=model, latents=["latents", 0], resolution=256),
+        "RegisterPose": ours(nodes, "RegisterPose", meshes=["meshes", 0], clip=clip, search_fov=True),
+        "TrackTopology": ours(nodes, "TrackTopology", meshes=["posed", 0], faces=4000, iterations=1000),
+        "PropagateTexture": ours(nodes, "PropagateTexture", meshes=["tracked", 0], clip=clip, camera=["posed", 1],
+                                 texture_size=2048),
+        "RenderMeshSequence": ours(nodes, "RenderMeshSequence", meshes=["panda", 0], width=1024, height=1024),
+        "LoadMeshSequence": ours(nodes, "LoadMeshSequence", file=f"3d/{PANDA.name}", fps=1000.0),
+        "SaveMeshSequence": bones,
+        "SaveAnimation": ours(nodes, "SaveAnimation", images=["pictures", 0], format="webp"),
     }  # fmt: skip

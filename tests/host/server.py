@@ -45,8 +45,13 @@ class Server:
         pages = Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
+    def cpu(self) -> float:
+        """Seconds of processor time that it has used, over all its threads."""
+        values = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
+
     def files(self) -> set[str]:
-        """Everything below output and temp, but for what the host itself previews."""
+        """Everything below output and temp."""
         found = (path for name in ("output", "temp") for path in (self.base / name).rglob("*") if path.is_file())
         return {path.relative_to(self.base).as_posix() for path in found}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from shapegen4d_core.example_clips import example_path
 from tests.host.client import Client
+from tests.nodes.host_run import DYNAMIC, children
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = [ROOT / "workflows", example_path("creature").parent]  # where the files that workflows name are bundled
@@ -81,9 +82,14 @@ def of_kind(workflow: dict[str, Any], name: str) -> list[str]:
 
 def ours(nodes: dict[str, Any], name: str, **given: Any) -> dict[str, Any]:
     """A node of ours for a workflow, with the schema's defaults for what is not given."""
-    entries = {entry.id: entry.default for entry in nodes[OURS + name].define_schema().inputs}
-    known = {key: value for key, value in entries.items() if value is not None}
-    return {"class_type": OURS + name, "inputs": {**known, **given}}
+    inputs = {}
+    for entry in nodes[OURS + name].define_schema().inputs:
+        if entry.default is not None:
+            inputs[entry.id] = entry.default
+        if entry.get_io_type() == DYNAMIC:
+            chosen = given.get(entry.id, entry.default)
+            inputs.update({f"{entry.id}.{child.id}": child.default for child in children(entry, chosen)})
+    return {"class_type": OURS + name, "inputs": {**inputs, **given}}
 
 
 def shown(source: list[Any]) -> dict[str, Any]:
