@@ -8,6 +8,8 @@ from comfy_api.latest import Types, io
 
 from .types import CATEGORY, MeshSequence
 
+_LATER = ("normals", "unlit")  # no arguments of MESH in the oldest ComfyUI that is supported, attributes in newer ones
+
 
 class MeshSequenceToMesh(io.ComfyNode):
     """One mesh of the batch per frame."""
@@ -48,5 +50,8 @@ class MeshSequenceToMesh(io.ComfyNode):
         """Copy the meshes; faces, uv and texture that all frames share stay one piece of memory."""
         from ..shapegen4d_core.mesh_batch import to_batch
 
-        mesh = Types.MESH(**vars(to_batch(meshes)), unlit=unlit)
+        fields = {**vars(to_batch(meshes)), "unlit": unlit}
+        later = {name: fields.pop(name) for name in _LATER}
+        mesh = Types.MESH(**fields)
+        vars(mesh).update(later)
         return io.NodeOutput(mesh, float(meshes.fps), meshes.frame_count)

@@ -33,19 +33,15 @@ class Types:
 
 
     class MESH:
-        """A batch of meshes, perhaps filled up to one size."""
+        """A batch of meshes, perhaps filled up to one size, as in the oldest host: newer ones take more arguments."""
 
         def __init__(
             self, vertices: Any, faces: Any, uvs: Any = None, vertex_colors: Any = None, texture: Any = None,
-            metallic_roughness: Any = None, vertex_counts: Any = None, face_counts: Any = None, unlit: bool = False,
-            normals: Any = None,
+            vertex_counts: Any = None, face_counts: Any = None,
         ) -> None:  # fmt: skip
             assert (vertex_counts is None) == (face_counts is None)
             self.vertices, self.faces, self.uvs, self.vertex_colors = vertices, faces, uvs, vertex_colors
-            self.texture, self.metallic_roughness = texture, metallic_roughness
-            self.normals, self.unlit = normals, unlit
-            self.vertex_counts, self.face_counts = vertex_counts, face_counts
-            self.tangents = self.normal_map = self.material = self.emissive = None
+            self.texture, self.vertex_counts, self.face_counts = texture, vertex_counts, face_counts
 
 
 @dataclass
