@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from typing import TypeVar
 
 import torch
@@ -19,6 +20,12 @@ UNKNOWN_FREE_BYTES = 2 << 30  # assumed where the system does not say
 
 def free_memory(device: torch.device | str = "cpu") -> int:
     """Free bytes on a device; an assumption of 2 GiB where the system does not tell."""
+    known = known_free_memory(device)
+    return UNKNOWN_FREE_BYTES if known is None else known
+
+
+def known_free_memory(device: torch.device | str = "cpu") -> int | None:
+    """Free bytes on a device, None where the system does not tell; the main memory's for all devices but CUDA's."""
     device = torch.device(device)
     if device.type == "cuda":
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -28,23 +35,29 @@ def free_memory(device: torch.device | str = "cpu") -> int:
             available = [line for line in lines if line.startswith("MemAvailable:")]
         return int(available[0].split()[1]) * 1024
     except (OSError, IndexError):
-        return _free_pages()
+        return _told_otherwise()
 
 
-def _free_pages() -> int:
+def _told_otherwise() -> int | None:
+    """Where there is no /proc: psutil knows on Windows and macOS; it is no requirement, but ComfyUI brings it."""
+    try:
+        return int(import_module("psutil").virtual_memory().available)
+    except ImportError:
+        pass
     try:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # Windows has no sysconf, macOS not this name
-        return UNKNOWN_FREE_BYTES
+        return None
 
 
 def require(size: float, what: str, advice: str, device: torch.device | str = "cpu") -> None:
     """Refuse work that needs ``size`` bytes when they are not free: systems kill programs that ask for too much.
 
-    Raises InputError: ``what`` takes so much, so much is free, ``advice`` (begins with a verb).
+    Nothing is refused where the system does not tell what is free. Raises InputError: ``what`` takes so much, so much
+    is free, ``advice`` (begins with a verb).
     """
-    free = free_memory(device)
-    if size > free:
+    free = known_free_memory(device)
+    if free is not None and size > free:
         raise InputError(
             f"{what} takes {size / GIB:.1f} GiB of memory and {free / GIB:.1f} GiB are free; {advice}."
         )
@@ -52,7 +65,7 @@ def require(size: float, what: str, advice: str, device: torch.device | str = "c
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether an error of torch means that memory ran out, on any device."""
-    if isinstance(error, torch.OutOfMemoryError):
+    if isinstance(error, torch.cuda.OutOfMemoryError):  # the name it has in every version
         return True
     return isinstance(error, RuntimeError) and (
         "out of memory" in str(error).lower() or "can't allocate memory" in str(error)

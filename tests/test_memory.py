@@ -1,5 +1,8 @@
 """Free memory, and the second try with half the work."""
 
+import sys
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -18,16 +21,33 @@ def test_free_memory_is_known_here():
     assert free_memory() > 1 << 20
 
 
-def test_free_memory_without_a_system_answer(monkeypatch):
+@pytest.fixture
+def no_answer(monkeypatch):
+    """A system that has neither /proc nor a name for free pages, as Windows and macOS, and no psutil."""
+
     def missing(*_):
         raise OSError
 
     monkeypatch.setattr("builtins.open", missing)
     monkeypatch.setattr(memory.os, "sysconf", missing)
+    monkeypatch.setitem(sys.modules, "psutil", None)
+
+
+def test_nothing_is_refused_where_the_system_does_not_tell(no_answer):
     assert free_memory() == memory.UNKNOWN_FREE_BYTES
+    memory.require(1 << 50, "It", "take less")
 
 
-def test_what_counts_as_out_of_memory():
+def test_psutil_is_asked_where_there_is_no_proc(no_answer, monkeypatch):
+    answer = SimpleNamespace(virtual_memory=lambda: SimpleNamespace(available=5 * memory.GIB))
+    monkeypatch.setitem(sys.modules, "psutil", answer)
+    assert free_memory() == 5 * memory.GIB
+    with pytest.raises(InputError, match=r"takes 6.0 GiB of memory and 5.0 GiB are free"):
+        memory.require(6 * memory.GIB, "It", "take less")
+
+
+def test_what_counts_as_out_of_memory(monkeypatch):
+    monkeypatch.delattr(torch, "OutOfMemoryError")  # torch before 2.5 has it below torch.cuda only
     assert all(out_of_memory(error) for error in OUT)
     assert not out_of_memory(RuntimeError("shapes cannot be multiplied")) and not out_of_memory(MemoryError())
 
@@ -67,7 +87,7 @@ class TestTooLarge:
 
     @pytest.fixture(autouse=True)
     def little_is_free(self, monkeypatch):
-        monkeypatch.setattr(memory, "free_memory", lambda device="cpu": 2 * memory.GIB)
+        monkeypatch.setattr(memory, "known_free_memory", lambda device="cpu": 2 * memory.GIB)
 
     def test_the_sentence(self):
         memory.require(2 * memory.GIB, "It", "take less")
