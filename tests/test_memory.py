@@ -101,6 +101,18 @@ class TestTooLarge:
         with pytest.raises(InputError, match="clip of 8 frames of 4096 x 4096.*lower size"):
             clip_from_frames(images, 8.0, size=4096)
 
+    def test_a_folder_of_pictures(self, tmp_path, monkeypatch):
+        from PIL import Image
+
+        from shapegen4d_core.video import read_pictures
+
+        for number in range(3):
+            Image.new("RGBA", (200, 100)).save(tmp_path / f"{number}.png")
+        monkeypatch.setattr(memory, "known_free_memory", lambda device="cpu": 2 * 200 * 100 * 4 * 4)
+        with pytest.raises(InputError, match="A batch of 3 pictures of 200 x 100 takes.*raise stride"):
+            read_pictures(tmp_path)
+        assert read_pictures(tmp_path, stride=2).shape == (2, 100, 200, 4)
+
     def test_a_grid(self):
         from shapegen4d_core.decoding import DecodeSettings, decode_sequence
         from shapegen4d_core.models import PRESETS, build

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from math import prod
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..memory import require
 from ..progress import Progress, tick
 from .reader import open_source
 from .selection import select_frames
+
+BYTES_PER_VALUE = 4
 
 
 def read_pictures(
@@ -27,7 +31,7 @@ def read_pictures(
     """Frames [T,H,W,3], or [T,H,W,4] when one of them has alpha (straight), float32 0..1, in their order.
 
     Which frames is as in :func:`load_clip`; only those are decoded. Raises InputError, one sentence, for what cannot be
-    read, for sizes that differ, and for settings that do not fit.
+    read, for sizes that differ, for settings that do not fit, and for more pictures than there is memory for.
     """
     source = open_source(path, stop)
     indices = select_frames(source.times, source.end, start, stop, stride, count).indices
@@ -36,11 +40,21 @@ def read_pictures(
     frames: Tensor | None = None
     for done, (index, picture) in enumerate(source.pictures(unique), start=1):
         if frames is None:
-            frames = torch.ones(len(indices), *picture.shape[:2], channels)
+            frames = _room(len(indices), *picture.shape[:2], channels)
         places = [place for place, wanted in enumerate(indices) if wanted == index]
         frames[places, :, :, : picture.shape[2]] = _as_float(picture)
         tick(progress, check, done, len(unique))
     return frames
+
+
+def _room(count: int, height: int, width: int, channels: int) -> Tensor:
+    shape = (count, height, width, channels)
+    require(
+        BYTES_PER_VALUE * prod(shape),
+        f"A batch of {count} pictures of {width} x {height}",
+        "raise stride, or take fewer of them (stop)",
+    )
+    return torch.ones(shape)
 
 
 def _as_float(picture: np.ndarray) -> Tensor:
