@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ from .weights import (
 )
 
 Source = str | os.PathLike | Mapping[str, Tensor]
+MOST_LAYERS = 1000  # of a network; more in a configuration is damage
 
 
 def load(
@@ -83,28 +84,48 @@ def read_bundle(
     check_fit(config, found)
     networks, names = {}, {}
     for key, weights in found.items():
-        networks[key] = _empty(PARTS[key], getattr(config, key), dtype, ops)
+        networks[key] = _empty(PARTS[key], getattr(config, key), weights, dtype, ops)
         part = PARTS[key]
         names[key] = matched_names(networks[key], weights, part.what, part.rename, part.unused)
     meter = Meter(2 * sum(size_of(weights) for weights in found.values()), progress, check)
     hashes: dict[str, str] = {}
     for key, weights in found.items():
         read_into(networks[key], weights, names[key], device, meter.advance)
-        hashes |= file_hashes(weights.files, meter.advance)
+        sums = file_hashes(weights.files, meter.advance)
+        hashes |= {name if name not in hashes else f"{key}/{name}": value for name, value in sums.items()}
     return ModelBundle(config, **networks, weights=hashes)
 
 
 def _load_part(part: Part, source: Source, config: Any, dtype: Any, device: Any, ops: Any) -> nn.Module:
     weights = open_weights(source)
-    network = _empty(part, config_of(part, weights, config), dtype, ops)
+    network = _empty(part, config_of(part, weights, config), weights, dtype, ops)
     fill(network, weights, part.what, part.rename, part.unused, device)
     return network
 
 
-def _empty(part: Part, config: Any, dtype: torch.dtype | None, ops: Any) -> nn.Module:
-    """The network of a part on the meta device."""
-    with WithoutInit():
-        return part.network(config, ops=ops, dtype=dtype or torch.float32, device="meta")
+def _empty(part: Part, config: Any, weights: Weights, dtype: torch.dtype | None, ops: Any) -> nn.Module:
+    """The network of a part on the meta device; raises InputError, naming the weights, for sizes that none can have."""
+    try:
+        if any(depth > MOST_LAYERS for depth in _depths(config)):
+            raise ValueError(f"more than {MOST_LAYERS} layers")  # building them would take hours
+        with WithoutInit():
+            return part.network(config, ops=ops, dtype=dtype or torch.float32, device="meta")
+    except InputError:
+        raise
+    except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+        raise InputError(
+            f"{weights.label} cannot be used: no {part.what} can be built of the sizes that its configuration gives."
+        ) from error
+
+
+def _depths(config: Any) -> Iterator[int]:
+    """All numbers of layers in a configuration and those inside it."""
+    for entry in fields(config):
+        value = getattr(config, entry.name)
+        if is_dataclass(value):
+            yield from _depths(value)
+        elif entry.name.endswith("layers"):
+            yield value
 
 
 def size_of(weights: Weights) -> int:
@@ -124,7 +145,10 @@ def config_of(part: Part, weights: Weights, given: Any = None, look_beside: bool
     if "config" in weights.metadata:
         return part.config.from_dict(header_json(weights, "config"))
     names = {part.rename(name): shape for name, shape in weights.shapes.items()}
-    return part.infer(names)
+    try:
+        return part.infer(names)
+    except (LookupError, TypeError, ArithmeticError) as error:
+        raise InputError(f"{weights.label} has tensors of shapes that no {part.what} has.") from error
 
 
 def header_json(weights: Weights, key: str) -> dict[str, Any]:

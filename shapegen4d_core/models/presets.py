@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from ..errors import InputError
+from ..setting_checks import is_finite
 from .config import (
     AdapterConfig,
     ClipVisionConfig,
@@ -69,12 +70,23 @@ class ModelConfig:
         return {key: value for key, value in asdict(self).items() if key not in NETWORKS}
 
     def with_settings(self, values: Mapping[str, Any]) -> ModelConfig:
-        """This configuration with the fields of a ``shapegen4d.json``; raises InputError for unknown ones."""
+        """This configuration with the fields of a ``shapegen4d.json``; raises InputError for unknown and for wrong ones."""
         known = {f.name for f in fields(self)} - set(NETWORKS)
         unknown = sorted(set(values) - known)
         if unknown:
             raise InputError(f"shapegen4d.json has unknown fields {unknown}; known are {sorted(known)}.")
+        examples = {f.name: f.default for f in fields(self)}
+        for key, value in values.items():
+            if not _is_like(value, examples[key]):
+                raise InputError(f"shapegen4d.json has {value!r} as {key}; give a value like {examples[key]!r}.")
         return replace(self, **values)
+
+
+def _is_like(value: Any, example: Any) -> bool:
+    """Whether a value of a settings file can stand in the place of ``example``."""
+    if type(example) is float:
+        return is_finite(value)
+    return type(value) is type(example)
 
 
 NETWORKS = ("image_encoder", "vae", "denoiser", "adapter", "label_encoder")

@@ -76,7 +76,7 @@ def recognised_config(key: str, weights: Weights) -> Any:
         return config_of(part, weights, None if beside is None else read_json(beside), look_beside=False)
     except InputError as error:
         raise InputError(f"{weights.label} cannot be used: {error}") from error
-    except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
+    except (TypeError, ValueError, ArithmeticError, AttributeError, LookupError) as error:
         raise InputError(f"{weights.label} cannot be used: its configuration is damaged ({error}).") from error
 
 

@@ -173,6 +173,23 @@ def test_damaged_configuration_in_a_header(tmp_path, config, key, name):
         recognised(key, path)
 
 
+def test_split_configuration_without_a_half(tmp_path):
+    shapes = manifest("visual_encoder")["tensors"]
+    path = write_sparse(tmp_path / "x.safetensors", shapes, {"format": "pt", "config": '{"encoder": {}}'})
+    with pytest.raises(InputError, match="x.safetensors cannot be used: its configuration is damaged"):
+        recognised("image_encoder", path)
+
+
+@pytest.mark.parametrize("key, name, tensor", [
+    ("denoiser", "transformer", "dit_model.proj_cross_attention.weight"), ("vae", "vae", "encoder.input_proj.weight"),
+    ("image_encoder", "visual_encoder", "dino_model.embeddings.register_tokens"),
+])  # fmt: skip
+def test_shapes_that_no_network_has_are_one_sentence(tmp_path, key, name, tensor):
+    shapes = {**manifest(name)["tensors"], tensor: (4,)}
+    with pytest.raises(InputError, match="x.safetensors has tensors of shapes that no .* has"):
+        recognised(key, write_sparse(tmp_path / "x.safetensors", shapes))
+
+
 def test_a_shard_stands_for_all_of_them(tmp_path):
     first = tmp_path / "d-00001-of-00002.safetensors"
     assert recognise.whole(first) == first

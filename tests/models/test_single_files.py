@@ -134,6 +134,35 @@ def test_types_that_are_no_floats_are_refused_before_reading(label_files, tmp_pa
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("sizes", [
+    {"width": 2**40, "num_heads": 2}, {"slot_count": 10**25}, {"num_single_layers": 10**9},
+])  # fmt: skip
+def test_sizes_that_cannot_be_built_are_refused_at_once(apart, sizes):
+    """A header may say anything; it is no reason to overflow, or to build layers for hours."""
+    tensors = load_file(apart["denoiser"])
+    with safe_open(apart["denoiser"], "pt") as file:
+        header = file.metadata()
+    config = {**json.loads(header["config"]), **sizes}
+    save_file(tensors, apart["denoiser"], metadata={**header, "config": json.dumps(config)})
+    with pytest.raises(InputError, match="denoiser.safetensors cannot be used: no denoiser can be built of the sizes"):
+        load_files({"denoiser": apart["denoiser"]}, "any")
+
+
+@pytest.mark.parametrize("settings", ['{"steps": "x"}', '{"steps": null}', '{"guidance": NaN}', '{"name": ["a"]}'])
+def test_settings_of_another_type_are_one_sentence(apart, settings):
+    apart["denoiser"].with_name("shapegen4d.json").write_text(settings)
+    with pytest.raises(InputError, match="shapegen4d.json has .* as (steps|guidance|name); give a value like"):
+        load_files({"denoiser": apart["denoiser"]}, "any")
+
+
+def test_files_of_one_name_keep_their_sums(apart, tmp_path):
+    """All published files have one name, and people sort them into a folder per model."""
+    for key, path in apart.items():
+        (path.parent / "mine").mkdir()
+        apart[key] = path.rename(path.parent / "mine" / "diffusion_pytorch_model.safetensors")
+    assert len(set(load_files(apart, "any").weights.values())) == len(apart)
+
+
 def test_a_file_with_many_faults_names_a_dozen(label_files, tmp_path):
     tensors = {name: shape for name, shape in manifest("transformer")["tensors"].items() if "to_q" not in name}
     with pytest.raises(InputError, match="does not fit the denoiser") as caught:
