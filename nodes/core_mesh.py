@@ -14,19 +14,22 @@ _OTHER_MAPS = {
 
 
 def count(mesh: Any) -> int:
-    """How many meshes there are in the batch."""
+    """How many meshes there are in the batch; ValueError when it has no vertices or no faces at all."""
+    if mesh.vertices is None or mesh.faces is None:
+        raise ValueError("mesh has no vertices or no faces; connect a mesh of triangles.")
     return 1 if getattr(mesh.vertices, "ndim", 3) == 2 else len(mesh.vertices)
 
 
 def arrays(mesh: Any, index: int) -> dict[str, Any]:
     """One mesh as numpy arrays: vertices, faces, uv (v down), colours, normals and texture, None for what it lacks.
 
-    Raises ValueError when it has no faces at all.
+    Raises ValueError when it has no faces at all, and for an ``index`` that some of its parts do not reach.
     """
-    if mesh.vertices is None or mesh.faces is None:
-        raise ValueError("mesh has no vertices or no faces; connect a mesh of triangles.")
+    total = count(mesh)
     counts = getattr(mesh, "vertex_counts", None), getattr(mesh, "face_counts", None)
     filled = None not in counts
+    for name in (*_PER_VERTEX.values(), "faces", "texture"):
+        _check_length(name, getattr(mesh, name, None), total)
     found = {key: _one(getattr(mesh, name, None), index, 2) for key, name in _PER_VERTEX.items()}
     found["faces"] = _one(mesh.faces, index, 2)
     if filled:
@@ -40,6 +43,13 @@ def arrays(mesh: Any, index: int) -> dict[str, Any]:
 def left_out(mesh: Any) -> list[str]:
     """One sentence for each map of a mesh that this pack has no place for."""
     return [f"{what} left out." for name, what in _OTHER_MAPS.items() if getattr(mesh, name, None) is not None]
+
+
+def _check_length(name: str, given: Any, total: int) -> None:
+    dimensions = 3 if name == "texture" else 2
+    batched = given is not None and getattr(given, "ndim", dimensions + 1) > dimensions
+    if batched and len(given) not in (1, total):
+        raise ValueError(f"mesh has {total} meshes but {len(given)} of {name}; connect a mesh that has one of each.")
 
 
 def _one(given: Any, index: int, dimensions: int) -> Any:

@@ -42,10 +42,11 @@ class LoadShapeGen4DModel(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, model: str) -> bool | str:
-        """Say where a model that is not in the list is published, before anything runs."""
+    def validate_inputs(cls, model: str | None) -> bool | str:
+        """Say where a model that is not in the list is published, before anything runs; a link gives None here."""
         try:
-            folders.resolve(model)
+            if model is not None:
+                folders.resolve(model)
         except ValueError as error:
             return str(error)
         return True

@@ -44,7 +44,7 @@ class MeshToMeshSequence(io.ComfyNode):
 
     @classmethod
     def execute(cls, mesh: Any, fps: float) -> io.NodeOutput:
-        """Copy the meshes without what fills up the batch."""
+        """Take the meshes over without what fills up the batch."""
         from ..shapegen4d_core.mesh_batch import MeshItem, from_items
 
         items = [MeshItem(**core_mesh.arrays(mesh, index)) for index in range(core_mesh.count(mesh))]

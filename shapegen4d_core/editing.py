@@ -42,6 +42,10 @@ def pick_frames(
     total = frame_count(value)
     first = _from_start("start", start, total)
     last = None if stop is None else _from_start("stop", stop, total)
+    if last is not None and last <= first:
+        raise InputError(
+            f"stop ({stop}) does not lie behind start ({start}) in {total} frames; raise stop, or lower start."
+        )
     chosen = select_frames(np.arange(total, dtype=np.float64), total, first, last, stride, count)  # one second a frame
     order = list(reversed(chosen.indices)) if reverse else list(chosen.indices)
     fps = value.fps * chosen.fps

@@ -82,7 +82,7 @@ def from_items(items: Sequence[MeshItem], fps: float, name: str = "mesh") -> tup
     if not items:
         raise InputError("There is no mesh in this batch; connect at least one.")
     vertices = tuple(np.ascontiguousarray(item.vertices, np.float32) for item in items)
-    faces = share_faces(np.ascontiguousarray(item.faces, np.int32) for item in items)
+    faces = share_faces(_indices(item.faces, number) for number, item in enumerate(items))
     normals = None
     if all(item.normals is not None for item in items):
         normals = tuple(np.ascontiguousarray(item.normals, np.float32) for item in items)
@@ -90,6 +90,14 @@ def from_items(items: Sequence[MeshItem], fps: float, name: str = "mesh") -> tup
     if any(item.colours is not None for item in items):
         lost.append("Vertex colours are left out: a mesh sequence has none. Bake them into a texture first.")
     return MeshSequence(vertices, faces, fps, name, normals=normals, uv=uv, texture=texture), lost
+
+
+def _indices(faces: np.ndarray, number: int) -> np.ndarray:
+    """Faces as int32, which would turn a larger number into another one."""
+    limits = np.iinfo(np.int32)
+    if faces.size and not (limits.min <= faces.min() and faces.max() <= limits.max):
+        raise InputError(f"Mesh {number} has faces of vertices {faces.min()} to {faces.max()}; its faces are damaged.")
+    return np.ascontiguousarray(faces, np.int32)
 
 
 def _appearance(

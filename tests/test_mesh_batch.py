@@ -130,6 +130,12 @@ def test_number_types_of_others_are_taken():
     assert sequence.name == "theirs" and sequence.normals[0].dtype == np.float32 and sequence.faces[0].dtype == np.int32
 
 
+def test_faces_too_large_for_their_type_are_no_other_faces():
+    item = MeshItem(np.zeros((4, 3), np.float32), FACES.astype(np.int64) + 2**33)
+    with pytest.raises(InputError, match=r"Mesh 0 has faces of vertices 8589934592 to 8589934595; its faces are dam"):
+        from_items([item], 8.0)
+
+
 def test_no_meshes_are_refused():
     with pytest.raises(InputError, match="There is no mesh in this batch"):
         from_items([], 8.0)

@@ -70,7 +70,7 @@ class ModelConfig:
         return {key: value for key, value in asdict(self).items() if key not in NETWORKS}
 
     def with_settings(self, values: Mapping[str, Any]) -> ModelConfig:
-        """This configuration with the fields of a ``shapegen4d.json``; raises InputError for unknown and for wrong ones."""
+        """This configuration with the fields of a ``shapegen4d.json``; raises InputError for unknown or wrong ones."""
         known = {f.name for f in fields(self)} - set(NETWORKS)
         unknown = sorted(set(values) - known)
         if unknown:

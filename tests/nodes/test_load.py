@@ -54,6 +54,10 @@ def test_parts_are_under_the_memory_manager_and_cast(chain):
         assert layers and all(layer.comfy_cast_weights for layer in layers)
 
 
+def test_a_linked_name_passes_validation(nodes):
+    assert nodes["ShapeGen4D_LoadShapeGen4DModel"].validate_inputs(None) is True  # what the host gives for a link
+
+
 def test_unknown_model_is_one_sentence(run):
     with pytest.raises(ValueError, match=r"no model named '\.\./secret'.*tiny \(bundled\), zoo/random"):
         run("LoadShapeGen4DModel", model="../secret")

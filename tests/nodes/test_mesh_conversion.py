@@ -70,5 +70,15 @@ def test_meshes_of_other_nodes(run, textured):
 def test_a_mesh_without_faces_is_one_sentence(run):
     from comfy_api.latest import Types
 
-    with pytest.raises(ValueError, match="mesh has no vertices or no faces; connect a mesh of triangles"):
-        run("MeshToMeshSequence", mesh=Types.MESH(torch.zeros(1, 4, 3), None))
+    for mesh in (Types.MESH(torch.zeros(1, 4, 3), None), Types.MESH(None, None)):
+        with pytest.raises(ValueError, match="mesh has no vertices or no faces; connect a mesh of triangles"):
+            run("MeshToMeshSequence", mesh=mesh)
+
+
+def test_parts_for_some_of_the_meshes_only_are_one_sentence(run):
+    from comfy_api.latest import Types
+
+    faces = torch.tensor([[[0, 1, 2]]]).expand(3, -1, -1)
+    mesh = Types.MESH(torch.zeros(3, 4, 3), faces, uvs=torch.zeros(2, 4, 2))
+    with pytest.raises(ValueError, match="mesh has 3 meshes but 2 of uvs; connect"):
+        run("MeshToMeshSequence", mesh=mesh)
