@@ -9,6 +9,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from . import listed_files
+
 KIND = "shapegen4d"
 BUNDLED = "tiny (bundled)"
 DEEPEST = 3  # folder levels below a models/shapegen4d that are looked at
@@ -107,10 +109,5 @@ def fingerprint(name: str) -> str:
     folder = resolve(name)
     if isinstance(folder, str):
         return folder
-    return stamp(path for path in folder.rglob("*") if path.suffix in (".json", SUFFIX))
-
-
-def stamp(files: Iterable[Path]) -> str:
-    """A value that changes when one of the files changes."""
-    statuses = ((path.name, path.stat()) for path in sorted(files))
-    return ";".join(f"{name}:{status.st_size}:{status.st_mtime_ns}" for name, status in statuses)
+    files = (path for path in folder.rglob("*") if path.suffix in (".json", SUFFIX))
+    return listed_files.stamp(sorted(path for path in files if path.exists()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from . import folders, host, model_files
+from . import host, listed_files, model_files
 from .load_model import hosted, precision_input
 from .types import CATEGORY, Model
 from .weight_files import NONE
@@ -74,7 +74,7 @@ class LoadModelFiles(io.ComfyNode):
 
         files = _files(denoiser, vae, image_encoder, adapter, label_encoder)
         beside = settings_file(files["denoiser"])
-        return folders.stamp([*files.values(), *([] if beside is None else [beside])])
+        return listed_files.stamp([*files.values(), *([] if beside is None else [beside])])
 
     @classmethod
     def execute(

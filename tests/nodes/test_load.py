@@ -54,6 +54,16 @@ def test_parts_are_under_the_memory_manager_and_cast(chain):
         assert layers and all(layer.comfy_cast_weights for layer in layers)
 
 
+def test_a_link_that_leads_nowhere_is_no_reason_to_read_a_model_again(nodes, base):
+    node, link = nodes["ShapeGen4D_LoadShapeGen4DModel"], base / "models" / "shapegen4d" / "zoo" / "random" / "old.json"
+    before = node.fingerprint_inputs("zoo/random", "auto")
+    link.symlink_to(base / "gone.json")
+    try:
+        assert node.fingerprint_inputs("zoo/random", "auto") == before
+    finally:
+        link.unlink()
+
+
 def test_a_linked_name_passes_validation(nodes):
     assert nodes["ShapeGen4D_LoadShapeGen4DModel"].validate_inputs(None) is True  # what the host gives for a link
 
