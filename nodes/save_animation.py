@@ -7,7 +7,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from . import host
+from . import host, output_files
 from .types import CATEGORY
 
 SUFFIXES = {"mp4": ".mp4", "webp": ".webp", "gif": ".gif", "contact sheet": ".png", "png files": ""}
@@ -72,14 +72,9 @@ class SaveAnimation(io.ComfyNode):
         cls, images: Any, filename_prefix: str, format: str, fps: float, columns: int, masks: Any = None
     ) -> io.NodeOutput:
         """Write one file, whole or not at all."""
-        import folder_paths
-
         from ..shapegen4d_core.rendering import save_pictures
 
-        folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
-            filename_prefix, folder_paths.get_output_directory()
-        )
-        path = Path(folder) / f"{name}_{counter:05}_{SUFFIXES[format]}"
+        path, subfolder = output_files.place(filename_prefix, SUFFIXES[format])
         pictures = images.cpu().float() if masks is None else _masked(images, masks)
         save_pictures(pictures, path, fps, columns, host.progress_bar(), host.check_stopped)
         relative = (Path(subfolder) / path.name).as_posix()

@@ -7,7 +7,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from . import latent_files
+from . import latent_files, output_files
 from .types import CATEGORY, Latents
 
 
@@ -44,12 +44,7 @@ class SaveLatents(io.ComfyNode):
     @classmethod
     def execute(cls, latents: Any, filename_prefix: str) -> io.NodeOutput:
         """Write the file and pass the latents on."""
-        import folder_paths
-
-        folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
-            filename_prefix, folder_paths.get_output_directory()
-        )
-        path = Path(folder) / f"{name}_{counter:05}_{latent_files.SUFFIX}"
+        path, subfolder = output_files.place(filename_prefix, latent_files.SUFFIX)
         latents.save(path)
         relative = (Path(subfolder) / path.name).as_posix()
         return io.NodeOutput(latents, relative, ui={"text": (relative,)})

@@ -9,7 +9,7 @@ from typing import Any
 
 from comfy_api.latest import Types, io
 
-from . import export_options, host, temporary_glb
+from . import export_options, host, output_files, temporary_glb
 from .types import CATEGORY, Camera, MeshSequence
 
 
@@ -63,17 +63,12 @@ class SaveMeshSequence(io.ComfyNode):
     @classmethod
     def execute(cls, meshes: Any, filename_prefix: str, format: dict[str, Any], camera: Any = None) -> io.NodeOutput:
         """Write the file; the workflow goes into it unless the host was started without metadata."""
-        import folder_paths
-
         from ..shapegen4d_core.export import write_sequence
         from ..shapegen4d_core.export.requests import check_drawable
 
         check_drawable(meshes, unlit=False)  # every format comes with a GLB to show, and bones take long
         suffix, options = export_options.read(format, camera)
-        folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
-            filename_prefix, folder_paths.get_output_directory()
-        )
-        path = Path(folder) / f"{name}_{counter:05}_{suffix}"
+        path, subfolder = output_files.place(filename_prefix, suffix)
         hooks = {"progress": host.progress_bar(), "check": host.check_stopped}
         lines = export_options.fit_bones(meshes, options, hooks)
         with warnings.catch_warnings(record=True) as caught:
@@ -85,7 +80,8 @@ class SaveMeshSequence(io.ComfyNode):
         if suffix == ".glb":
             saved = {"filename": path.name, "subfolder": subfolder, "type": "output"}
             return io.NodeOutput(Types.File3D(str(path), "glb"), relative, report, ui={"3d": [saved]})
-        preview = temporary_glb.write(meshes, name, unlit=options.get("unlit", False), check=host.check_stopped)
+        name, unlit = Path(filename_prefix).name, options.get("unlit", False)
+        preview = temporary_glb.write(meshes, name, unlit=unlit, check=host.check_stopped)
         return io.NodeOutput(preview, relative, report, ui={"text": (report,)})
 
 

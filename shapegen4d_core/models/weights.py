@@ -24,7 +24,7 @@ from .tensor_reader import Advance, stream_tensors
 
 UNSAFE_SUFFIXES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle", ".msgpack", ".h5")
 FLOAT_TYPES = ("F64", "F32", "F16", "BF16")
-SHOWN_PROBLEMS = 12
+SHOWN_PROBLEMS = 6
 LOOKS = (
     ("a pickled file under another name", (b"PK\x03\x04", *(bytes([0x80, version]) for version in range(2, 6)))),
     ("a web page that was saved in its place", (b"<!DOCTYPE", b"<!doctype", b"<html", b"<HTML")),
@@ -217,7 +217,7 @@ def matched_names(
 ) -> dict[str, str]:
     """Stored name to name in the module, for every tensor of it; no tensor is read.
 
-    Raises InputError listing every mismatch of names, shapes and types, up to a dozen, at once.
+    Raises InputError listing every mismatch of names, shapes and types, up to half a dozen, at once.
     """
     stored = {name: rename(name) for name in weights.shapes if not name.startswith(unused or ("\0",))}
     expected = module.state_dict()
@@ -227,7 +227,8 @@ def matched_names(
     if len(problems) > SHOWN_PROBLEMS:
         problems[SHOWN_PROBLEMS:] = [f"and {len(problems) - SHOWN_PROBLEMS} more"]
     if problems:
-        raise InputError(f"{weights.label} does not fit the {what}:\n  " + "\n  ".join(problems))
+        listed = "; ".join(problems)
+        raise InputError(f"{weights.label} does not fit the {what} ({listed}); choose weights made for it.")
     return stored
 
 

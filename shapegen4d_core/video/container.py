@@ -47,7 +47,8 @@ class VideoSource(Source):
         try:
             container = av.open(str(self._path.absolute()), options=options, metadata_errors="replace")
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise InputError(f"{self._path} is neither a readable video nor a readable image.") from error
+            told = f"{self._path} is neither a readable video nor a readable image; choose another file."
+            raise InputError(told) from error
         stream = _picture_stream(container)
         if stream is None:
             container.close()

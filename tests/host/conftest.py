@@ -15,6 +15,7 @@ DIRECTORY, URL = os.environ.get("COMFYUI_DIR", ""), os.environ.get("COMFYUI_URL"
 ABSENT = "COMFYUI_DIR does not name a checkout of ComfyUI (and COMFYUI_URL no running one with this pack)"
 
 
+_LONGEST = 700  # characters of a sentence
 _figures: list[str] = []
 
 
@@ -64,3 +65,21 @@ def client(server):
     page = Client(server.url)
     yield page
     page.close()
+
+
+@pytest.fixture
+def fails(client, own_server, figures):
+    """Run a workflow that must fail at one of our nodes; what the user reads."""
+
+    def run(workflow):
+        files = own_server.files()
+        done = client.run(workflow, 120)
+        assert done.status == "execution_error", f"{done.status}: {done.outputs}"
+        told = done.error["exception_message"].strip()
+        figures.append(f"{done.error['node_type'].removeprefix('ShapeGen4D_')}: {told}")
+        assert done.error["node_type"].startswith("ShapeGen4D_"), told
+        assert "\n" not in told and told[-1] == "." and len(told) < _LONGEST and "Traceback" not in told, told
+        assert own_server.files() == files and own_server.alive()
+        return told
+
+    return run

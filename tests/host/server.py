@@ -73,13 +73,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def start(comfyui: Path, base: Path, *arguments: str, limits: str = "") -> Server:
-    """Start ComfyUI with ``base`` for its folders and wait until it answers; ``limits`` is shell before it starts."""
+def start(comfyui: Path, base: Path, *arguments: str) -> Server:
+    """Start ComfyUI with ``base`` for its folders and wait until it answers."""
     for name in FOLDERS:
         (base / name).mkdir(parents=True, exist_ok=True)
-    pack = base / "custom_nodes" / PACK
-    if not pack.exists():
-        pack.symlink_to(ROOT, target_is_directory=True)
+    (base / "custom_nodes" / PACK).symlink_to(ROOT, target_is_directory=True)
+    (base / "custom_nodes" / "spoiled.py").symlink_to(Path(__file__).with_name("spoiled.py"))
     port = free_port()
     python = os.environ.get("COMFYUI_PYTHON") or sys.executable
     command = [python, "-u", str(comfyui / "main.py"), "--cpu", "--listen", "127.0.0.1", "--port", str(port)]
@@ -89,7 +88,7 @@ def start(comfyui: Path, base: Path, *arguments: str, limits: str = "") -> Serve
     environment |= {"PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", "DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1"}
     with open(base / "log.txt", "wb") as log:
         process = subprocess.Popen(
-            ["sh", "-c", f'{limits}\nexec "$@"', "sh", *command],
+            command,
             cwd=comfyui,
             env=environment,
             stdin=subprocess.DEVNULL,

@@ -14,7 +14,7 @@ from ...sequence import MeshSequence
 def checked_box(meshes: MeshSequence) -> UnitBox:
     """The box of the whole sequence; raises InputError for one frame, and for frames without a surface."""
     if meshes.frame_count < 2:
-        raise InputError("Tracking was given one frame; it needs a sequence of at least two.")
+        raise InputError("Tracking was given one frame, which has one topology already; leave this step out.")
     empty = [str(t + 1) for t, faces in enumerate(meshes.faces) if len(faces) == 0]
     if empty:
         raise InputError(
