@@ -84,7 +84,7 @@ def test_a_changed_file_is_read_again(nodes, base, chain):
 
 
 def test_files_stay_inside_the_output_folder_and_a_full_disk_leaves_none(run, base, chain, core, monkeypatch):
-    with pytest.raises(Exception, match="not allowed"):
+    with pytest.raises(ValueError, match="not below ComfyUI's output folder"):
         run("SaveLatents", latents=chain["latents"], filename_prefix="../../elsewhere/latents")
 
     def full(*_, **__):

@@ -1,4 +1,4 @@
-"""Where nodes that save may write: below the output folder only, and the user is told why not elsewhere."""
+"""Where nodes that save may write: below the output folder only, and the user is told why not led_astray."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import pytest
 import torch
 
 
-@pytest.mark.parametrize("prefix", ["../../elsewhere", "/tmp/elsewhere", "3d/../../elsewhere"])
-def test_a_prefix_that_leads_elsewhere_is_one_sentence(run, base, prefix):
+@pytest.mark.parametrize("prefix", ["../../led_astray", "/tmp/led_astray", "3d/../../led_astray"])
+def test_a_prefix_that_leads_led_astray_is_one_sentence(run, base, prefix):
     with pytest.raises(ValueError, match="which is not below ComfyUI's output folder; give a name") as caught:
         run("SaveAnimation", images=torch.rand(2, 8, 8, 3), filename_prefix=prefix)
     assert "\n" not in str(caught.value) and repr(prefix) in str(caught.value)
-    assert not list(base.parent.rglob("elsewhere*"))
+    assert not list(base.parent.rglob("led_astray*"))
 
 
 @pytest.mark.parametrize("prefix", ["", ".", "3d/.."])

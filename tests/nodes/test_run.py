@@ -196,7 +196,7 @@ def test_no_workflow_in_the_file_when_metadata_is_off(run, chain, hidden, monkey
 
 
 def test_files_stay_inside_the_output_folder(run, chain, base):
-    with pytest.raises(Exception, match="not allowed"):
+    with pytest.raises(ValueError, match="not below ComfyUI's output folder"):
         run("SaveMeshSequence", meshes=chain["meshes"], filename_prefix="../../elsewhere/disc")
     assert not (base.parent / "elsewhere").exists()
 
