@@ -27,7 +27,7 @@ class ExampleVideo(io.ComfyNode):
                 io.Combo.Input(
                     "clip",
                     options=names,
-                    default=names[0],
+                    default=next(iter(names), None),  # without files the other nodes still load
                     tooltip="Which bundled clip to give. The background of each is transparent, so no mask is needed.",
                 ),
             ],

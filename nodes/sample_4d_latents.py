@@ -192,7 +192,7 @@ class Sample4DLatents(io.ComfyNode):
         shown = model.part("vae") if preview else None
         used = [part for part in (denoiser, adapter, shown) if part is not None]
         wanted = evaluation(config.denoiser, settings, frames, token_count, latent_count, host.itemsize(denoiser))
-        host.bring(*used, working_bytes=wanted.bytes() + wanted.cast_bytes)
+        host.bring(*used, working_bytes=wanted.room)
         with host.advice_when_full("Set count of Load Video Frames lower, or precision of the loader to bfloat16."):
             latents = sample(
                 denoiser.network,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -16,6 +18,11 @@ Result = TypeVar("Result")
 
 GIB = 1 << 30
 UNKNOWN_FREE_BYTES = 2 << 30  # assumed where the system does not say
+CONTAINERS = Path("/sys/fs/cgroup")
+CONTAINER_FILES = (  # limit, what is used of it, where cached files are told and by which name: version 2, version 1
+    ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
+)
 
 
 def free_memory(device: torch.device | str = "cpu") -> int:
@@ -33,9 +40,21 @@ def known_free_memory(device: torch.device | str = "cpu") -> int | None:
     try:
         with open("/proc/meminfo") as lines:
             available = [line for line in lines if line.startswith("MemAvailable:")]
-        return int(available[0].split()[1]) * 1024
+        return int(min(int(available[0].split()[1]) * 1024, _left_in_container()))
     except (OSError, IndexError):
         return _told_otherwise()
+
+
+def _left_in_container() -> float:
+    """Bytes that the limit of a container leaves, infinity without one; cached files count as free."""
+    for limit, used, stat, key in CONTAINER_FILES:
+        try:
+            most, now = (int((CONTAINERS / name).read_text()) for name in (limit, used))
+            lines = dict(line.split() for line in (CONTAINERS / stat).read_text().splitlines())
+            return max(0, most - now + int(lines.get(key, 0)))
+        except (OSError, ValueError):  # no such file, or "max" where there is no limit
+            continue
+    return math.inf
 
 
 def _told_otherwise() -> int | None:

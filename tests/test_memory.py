@@ -150,3 +150,15 @@ class TestTooLarge:
         with pytest.raises(InputError, match=r"Sampling 300 frames together takes.*count"):
             _portions(SamplerSettings(), sizes, 300, "cpu")
         assert _portions(SamplerSettings(), sizes, None, "cpu")[0] < 300
+
+
+@pytest.mark.parametrize("version", [0, 1], ids=["version 2", "version 1"])
+def test_the_limit_of_a_container_counts(tmp_path, monkeypatch, version):
+    limit, used, stat, key = memory.CONTAINER_FILES[version]
+    for name, text in ((limit, "3000000"), (used, "2500000"), (stat, f"anon 7\n{key} 400000\n")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(memory, "CONTAINERS", tmp_path)
+    assert free_memory() == 900_000
+    (tmp_path / limit).write_text("max")
+    assert free_memory() > 1 << 20

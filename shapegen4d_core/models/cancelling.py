@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..progress import Check
 
+QUEUES = ("cuda", "mps", "xpu")  # devices that work behind the program
 INTERVAL = 0.2  # seconds between two looks; on a GPU each waits for the work that is under way
 
 
@@ -28,8 +29,8 @@ class _Look:
     def __call__(self, module: nn.Module | None, given: tuple[Any, ...]) -> None:
         if time.monotonic() - self.last < INTERVAL:
             return
-        for device in {tensor.device for tensor in given if isinstance(tensor, Tensor) and tensor.is_cuda}:
-            torch.cuda.synchronize(device)  # or the whole evaluation would be queued before anybody can stop it
+        for kind in {tensor.device.type for tensor in given if isinstance(tensor, Tensor)} & set(QUEUES):
+            getattr(torch, kind).synchronize()  # or the whole evaluation would be queued before anybody can stop it
         self.check()
         self.last = time.monotonic()
 

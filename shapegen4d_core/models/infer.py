@@ -37,7 +37,7 @@ def _shape(shapes: Shapes, name: str, what: str) -> tuple[int, ...]:
 def _count(shapes: Shapes, prefix: str) -> int:
     """Number of blocks: one more than the largest index that follows ``prefix``."""
     indices = (name[len(prefix) :].split(".", 1)[0] for name in shapes if name.startswith(prefix))
-    return 1 + max((int(index) for index in indices if index.isdigit()), default=-1)
+    return 1 + max((int(index) for index in indices if index.isdecimal()), default=-1)
 
 
 def _heads(table: Mapping[int, int], width: int, what: str) -> int:

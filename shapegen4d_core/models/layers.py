@@ -79,14 +79,14 @@ def attention(q: Tensor, k: Tensor, v: Tensor, key_bias: Tensor | None = None) -
     queries go in groups inside :func:`.cancelling.cancellable`, with the same result up to rounding.
     """
     if cancelling.watched() and q.device.type == "cpu":
-        at_once = max(1, PRODUCTS_AT_ONCE * q.shape[-2] // (q.numel() * k.shape[-2]))
+        at_once = max(1, PRODUCTS_AT_ONCE * q.shape[-2] // max(1, q.numel() * k.shape[-2]))
         if at_once < q.shape[-2]:
             return _in_groups(q, k, v, key_bias, at_once)
     return _attention(q, k, v, key_bias)
 
 
 def _in_groups(q: Tensor, k: Tensor, v: Tensor, key_bias: Tensor | None, at_once: int) -> Tensor:
-    result = torch.empty_like(q)
+    result = v.new_empty(*q.shape[:-1], v.shape[-1])
     for start in range(0, q.shape[-2], at_once):
         rows = slice(start, start + at_once)
         result[..., rows, :] = _attention(q[..., rows, :], k, v, key_bias)

@@ -49,6 +49,11 @@ class Evaluation:
         return round(self.itemsize * (units * self.rows * width + kept))
 
     @property
+    def room(self) -> int:
+        """Bytes a host should free beside the weights, so that :func:`choose_rows` takes all rows at once."""
+        return round(self.bytes() / SHARE) + self.cast_bytes
+
+    @property
     def cast_bytes(self) -> int:
         """What a host holds beside that which casts weights or brings them from elsewhere: those of two layers."""
         return 2 * self.itemsize * (1 + self.config.mlp_ratio) * self.config.width**2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,10 +44,15 @@ def run_start(run: Path, model: str) -> list[str]:
     if bundle.adapter is not None:
         networks["adapter"] = AdapterLoss(bundle.adapter, bundle.image_encoder, bundle.denoiser)
     anchors = read_anchors(model_folder(model))
-    for stage, network in networks.items():
-        (run / stage).mkdir(parents=True)
-        with atomic_path(run / stage / AVERAGE) as temporary:
-            save_file({name: value.float().contiguous() for name, value in network.state_dict().items()}, temporary)
-    with atomic_path(run / ANCHORS) as temporary:
-        save_arrays({"anchors": anchors}, temporary)
+    try:
+        for stage, network in networks.items():
+            (run / stage).mkdir(parents=True)
+            with atomic_path(run / stage / AVERAGE) as temporary:
+                save_file({name: value.float().contiguous() for name, value in network.state_dict().items()}, temporary)
+        with atomic_path(run / ANCHORS) as temporary:
+            save_arrays({"anchors": anchors}, temporary)
+    except BaseException:
+        for stage in networks:  # none of them was there before
+            shutil.rmtree(run / stage, ignore_errors=True)
+        raise
     return list(networks)

@@ -7,6 +7,7 @@ from torch import nn
 from shapegen4d_core.errors import Cancelled
 from shapegen4d_core.models import PRESETS, build, cancelling, layers
 from shapegen4d_core.models.cancelling import cancellable
+from shapegen4d_core.models.layers import attention
 from shapegen4d_core.sampling import sample
 from tests.sampling.test_sampler import make, settings, tokens
 
@@ -94,3 +95,8 @@ def test_attention_over_many_tokens_is_a_place_to_stop(clock, monkeypatch, biase
         layers.attention(q[..., :7, :], k, v, bias)
     layers.attention(q, k, v, bias)
     assert len(seen) == 8
+
+
+def test_attention_of_no_rows_can_be_watched():
+    with cancellable(lambda: None):
+        assert attention(torch.zeros(1, 2, 0, 4), torch.zeros(1, 2, 0, 4), torch.zeros(1, 2, 0, 4)).numel() == 0

@@ -10,6 +10,7 @@ from shapegen4d_core import models
 from shapegen4d_core.cli import main
 from shapegen4d_core.errors import InputError
 from shapegen4d_core.models import PRESETS
+from shapegen4d_core.training import starting
 from shapegen4d_core.training.networks import finished_model, run_vae_network
 from shapegen4d_core.training.starting import run_start
 from tests.training.small import small_config
@@ -65,3 +66,14 @@ def test_a_used_folder_and_another_model_are_refused(begun, tmp_path, folder):
 def test_start_without_a_model_is_one_sentence(tmp_path, capsys):
     assert main(["train", "start", "--folder", str(tmp_path / "run")]) == 2
     assert "start needs --model" in capsys.readouterr().err
+
+
+def test_a_start_that_fails_can_be_made_again(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(starting, "save_arrays", full)
+        with pytest.raises(InputError, match="No space"):
+            run_start(tmp_path / "run", "tiny")
+    assert run_start(tmp_path / "run", "tiny") == ["vae", "base", "adapter"]
