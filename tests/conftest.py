@@ -13,6 +13,8 @@ import trimesh
 from hypothesis import settings
 from safetensors.numpy import load_file
 
+from tests.nodes.pack import base, core, nodes, pack  # noqa: F401
+
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
 

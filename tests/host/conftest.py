@@ -9,7 +9,6 @@ import pytest
 
 from tests.host.client import Client
 from tests.host.server import Server, start
-from tests.nodes.conftest import base, core, nodes, pack  # noqa: F401  what the stub says of our nodes
 
 DIRECTORY, URL = os.environ.get("COMFYUI_DIR", ""), os.environ.get("COMFYUI_URL", "").rstrip("/")
 ABSENT = "COMFYUI_DIR does not name a checkout of ComfyUI (and COMFYUI_URL no running one with this pack)"
