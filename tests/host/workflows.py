@@ -6,15 +6,23 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from PIL import Image
+
+from shapegen4d_core import models
 from shapegen4d_core.example_clips import example_path
+from shapegen4d_core.sequence import LatentSequence
+from shapegen4d_core.video import read_pictures
 from tests.host.client import Client
 from tests.nodes.host_run import DYNAMIC, children
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = [ROOT / "workflows", example_path("creature").parent]  # where the files that workflows name are bundled
 PAGES = sorted((ROOT / "workflows").glob("*.json"))
-ANIMATION = ROOT / "tests" / "data" / "animated" / "ripple.glb"  # for a workflow that opens a file of the user
+ANIMATIONS = ROOT / "tests" / "data" / "animated"
+ANIMATION = {"retexture_existing_sequence": "panda_walk.glb"}  # of the user; it has a texture; others get ripple.glb
 OURS = "ShapeGen4D_"
+NOT_RUN = (2, 4)  # muted and bypassed
 SMALLER = {  # the same work on less: quick enough for a test, and every path still taken
     "Sample4DLatents": {"steps": 6},
     "DecodeSDFSequence": {"resolution": 32},
@@ -22,6 +30,7 @@ SMALLER = {  # the same work on less: quick enough for a test, and every path st
     "TrackTopology": {"faces": 400, "iterations": 4, "coarse_iterations": 4},
     "PropagateTexture": {"texture_size": 256},
     "RenderMeshSequence": {"width": 128, "height": 128, "count": 8},
+    "LoadMeshSequence": {"fps": 4.0},
 }
 
 
@@ -39,6 +48,7 @@ def downloads(page: Path) -> list[str]:
     """Weights that a workflow wants on the disk: files its nodes offer for download, or that core nodes name."""
     shown = read(page)
     nodes = shown["nodes"] + [node for part in _subgraphs(shown) for node in part["nodes"]]
+    nodes = [node for node in nodes if node["mode"] not in NOT_RUN]
     wanted = [model["name"] for node in nodes for model in node.get("properties", {}).get("models", ())]
     for entry in api_copy(page.stem).values():
         if not entry["class_type"].startswith(OURS):
@@ -50,18 +60,44 @@ def _subgraphs(shown: dict[str, Any]) -> list[dict[str, Any]]:
     return shown.get("definitions", {}).get("subgraphs", [])
 
 
-def ready(name: str, client: Client) -> dict[str, Any]:
-    """A workflow whose files lie in the host's input folder."""
+def ready(name: str, client: Client, folder: Path) -> dict[str, Any]:
+    """A workflow whose files, which the user chooses, lie in the host's input folder; ``folder`` is for scratch."""
     workflow = api_copy(name)
     for entry in workflow.values():
-        for key, value in entry["inputs"].items():
-            found = [folder / value for folder in FILES if isinstance(value, str) and (folder / value).is_file()]
-            if found:
-                entry["inputs"][key] = client.upload(found[0])
-        if entry["class_type"] == f"{OURS}LoadMeshSequence" and entry["inputs"]["file"] == "none":
-            if "model_3d" not in entry["inputs"]:
-                entry["inputs"]["file"] = f"3d/{client.upload(ANIMATION, '3d')}"
+        kind, inputs = entry["class_type"].removeprefix(OURS), entry["inputs"]
+        if kind == "LoadVideo":
+            inputs["file"] = client.upload(example_path("creature"))
+        if kind == "LoadImageSequence":
+            inputs["folder"] = _pictures(client, folder)
+        if kind == "LoadLatents":
+            inputs["file"] = f"latents/{client.upload(_latents(folder), 'latents')}"
+        if kind == "LoadMeshSequence" and "model_3d" not in inputs:
+            inputs["file"] = f"3d/{client.upload(ANIMATIONS / ANIMATION.get(name, 'ripple.glb'), '3d')}"
     return workflow
+
+
+def _pictures(client: Client, folder: Path) -> str:
+    """The frames of the bundled clip as pictures in a folder of the host."""
+    for number, frame in enumerate(read_pictures(example_path("creature"))):
+        path = folder / f"frame{number}.png"
+        Image.fromarray(frame.mul(255).round().byte().numpy().astype(np.uint8), "RGBA").save(path)
+        client.upload(path, "pictures")
+    return "pictures"
+
+
+def _latents(folder: Path) -> Path:
+    """Latents of four frames of the bundled clip, sampled in two steps."""
+    from shapegen4d_core.pipeline import encode_clip, sample_latents, sampler_settings
+    from shapegen4d_core.video import load_clip
+
+    model = models.load("tiny")
+    look = {"size": model.config.image_encoder.image_size, "foreground_ratio": model.config.foreground_ratio}
+    with torch.inference_mode():
+        tokens = encode_clip(model, load_clip(example_path("creature"), count=4, **look))
+        latents: LatentSequence = sample_latents(model, tokens, sampler_settings(model, steps=2))
+    path = folder / "latents.safetensors"
+    latents.save(path)
+    return path
 
 
 def smaller(workflow: dict[str, Any], **more: dict[str, Any]) -> dict[str, Any]:

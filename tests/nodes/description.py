@@ -163,4 +163,3 @@ def write(nodes: dict[str, Any], ours: bool) -> None:
     kept = {name: entry for name, entry in committed().items() if name.startswith(OURS) != ours}
     lines = [f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in sorted((kept | nodes).items())]
     FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="ascii")
-

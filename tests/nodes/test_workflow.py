@@ -1,59 +1,28 @@
-"""The bundled workflows: the file for the page and its copy for the API say the same, and they run."""
+"""The bundled workflows: the file for the page and its copy for the API say the same of the nodes there are."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+import itertools
 
-import numpy as np
 import pytest
-import torch
-from PIL import Image
 
-from tests.nodes.host_run import DYNAMIC, WIDGETS, children, run_workflow
+from shapegen4d_core import published
+from tests.nodes.description import OURS, PAGE_ONLY, committed
+from tests.nodes.host_run import DYNAMIC, children
+from tests.nodes.pages import PAGES, api_copy, box, least_height, read, to_api, widget_values
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-PAGES = sorted((ROOT / "workflows").glob("*.json"))
-API = ROOT / "tests" / "data"
-CORE_NODES = {"LoadVideo", "PreviewImage", "PreviewAny", "Preview3D", "MarkdownNote"}
-CORE_WIDGETS = {"LoadVideo": ["file"], "PreviewImage": [], "PreviewAny": [], "Preview3D": []}
-
-
-def read(path):
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def widget_values(entry, nodes):
-    """Values by widget name; pages store them by position, with one more entry after a seed."""
-    if entry["type"] in CORE_WIDGETS:
-        return dict(zip(CORE_WIDGETS[entry["type"]], entry.get("widgets_values", ())))
-    names: list[str] = []
-    for given in nodes[entry["type"]].define_schema().inputs:
-        if given.get_io_type() in WIDGETS:
-            chosen = entry["widgets_values"][len(names)]
-            names += [given.id] + ["after generate"] * bool(given.control_after_generate)
-            if given.get_io_type() == DYNAMIC:
-                names += [f"{given.id}.{child.id}" for child in children(given, chosen)]
-    assert len(names) == len(entry["widgets_values"]), entry["type"]
-    return dict(zip(names, entry["widgets_values"]))
-
-
-def to_api(page, nodes):
-    """The API form of a page's workflow."""
-    links = {link[0]: [str(link[1]), link[2]] for link in page["links"]}
-    result = {}
-    for entry in page["nodes"]:
-        if entry["type"] == "MarkdownNote":
-            continue
-        inputs = widget_values(entry, nodes)
-        inputs.pop("after generate", None)
-        linked = {slot["name"]: links[slot["link"]] for slot in entry["inputs"] if slot["link"] is not None}
-        result[str(entry["id"])] = {"class_type": entry["type"], "inputs": {**inputs, **linked}}
-    return result
-
-
-def api_copy(page):
-    return read(API / f"{page.stem}_api.json")
+NAMES = [
+    "image_sequence_to_4d",
+    "mesh_sequence_and_mesh_nodes",
+    "mesh_sequence_to_any_format",
+    "quick_start_tiny",
+    "retexture_existing_sequence",
+    "saved_latents_to_meshes",
+    "text_to_video_to_4d",
+    "video_to_4d",
+    "video_to_textured_4d",
+]
+THUMBNAIL_BYTES = 10_000, 72_000
 
 
 @pytest.fixture(params=PAGES, ids=lambda path: path.stem)
@@ -61,113 +30,158 @@ def page(request):
     return request.param
 
 
-def test_page_and_api_copy_agree(nodes, page):
-    api = {name: {"class_type": e["class_type"], "inputs": e["inputs"]} for name, e in api_copy(page).items()}
-    assert to_api(read(page), nodes) == api
+def test_these_are_bundled():
+    """The host lists every .json directly in the folder as a template."""
+    assert [path.stem for path in PAGES] == NAMES and all("nodes" in read(path) for path in PAGES)
 
 
-def test_page_uses_core_nodes_and_ours_only(nodes, page):
-    shown = read(page)
-    assert shown["version"] == 0.4
-    assert {entry["type"] for entry in shown["nodes"]} - CORE_NODES <= set(nodes)
-    assert page.with_suffix(".jpg").stat().st_size > 10_000  # the thumbnail of the template
-
-
-# Their workflow is still to come; a name leaves this list with it.
-WAITING = {
-    "LoadModelFiles",
-    "ExampleVideo",
-    "LoadImageSequence",
-    "SaveLatents",
-    "LoadLatents",
-    "PickFrames",
-    "JoinSequences",
-    "MeshSequenceToFile3D",
-    "MeshSequenceToMesh",
-    "MeshToMeshSequence",
-}
+def test_page_and_api_copy_agree(page):
+    copy = api_copy(page)
+    assert all(entry["_meta"]["title"] for entry in copy.values())
+    without_titles = {name: {"class_type": e["class_type"], "inputs": e["inputs"]} for name, e in copy.items()}
+    assert to_api(read(page)) == without_titles
 
 
 def test_every_node_is_used_by_a_workflow(nodes):
     used = {entry["type"] for path in PAGES for entry in read(path)["nodes"]}
-    assert set(nodes) - used == {f"ShapeGen4D_{name}" for name in WAITING}
+    assert set(nodes) <= used
+
+
+def test_page_is_of_the_form_that_hosts_read(page):
+    shown = read(page)
+    assert shown["version"] == 0.4
+    assert {entry["type"] for entry in shown["nodes"]} <= {*committed(), *PAGE_ONLY}
+    entries = [entry for entry in shown["nodes"] if entry["type"] not in PAGE_ONLY]
+    for entry in entries:
+        owner = "shapegen4d" if entry["type"].startswith(OURS) else "comfy-core"
+        properties = entry["properties"]
+        assert properties["cnr_id"] == owner and properties["ver"]
+        assert properties["Node name for S&R"] == entry["type"]
+    assert len({entry["id"] for entry in shown["nodes"]}) == len(shown["nodes"])
+    assert max(entry["id"] for entry in shown["nodes"]) == shown["last_node_id"]
+    assert len({read(path)["id"] for path in PAGES}) == len(PAGES)
+
+
+def test_a_thumbnail_and_one_note_go_with_it(page):
+    thumbnail = page.with_suffix(".jpg").read_bytes()
+    assert thumbnail.startswith(b"\xff\xd8") and THUMBNAIL_BYTES[0] < len(thumbnail) < THUMBNAIL_BYTES[1]
+    (note,) = (entry for entry in read(page)["nodes"] if entry["type"] == "MarkdownNote")
+    (text,) = note["widgets_values"]
+    assert text.startswith("## ") and "**Run**" in text.replace("**Run.**", "**Run**") and text.isascii()
 
 
 def test_links_join_sockets_of_one_type(page):
     page = read(page)
     entries = {entry["id"]: entry for entry in page["nodes"]}
+    assert len({link[0] for link in page["links"]}) == len(page["links"]) == page["last_link_id"]
     for number, source, out, target, slot, kind in page["links"]:
         socket, given = entries[source]["outputs"][out], entries[target]["inputs"][slot]
         assert number in socket["links"] and given["link"] == number
         assert socket["type"] == kind and (given["type"] == "*" or kind in given["type"].split(","))
+        assert entries[source]["order"] < entries[target]["order"]
 
 
-def test_workflow_folder_holds_pages_only():
-    """The host lists every .json directly in it as a template."""
-    assert PAGES and all("nodes" in read(path) for path in PAGES)
+def overlap(one, other):
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
-SMALLER = {
-    "ShapeGen4D_LoadShapeGen4DModel": {"model": "zoo/random"},
-    "ShapeGen4D_DecodeSDFSequence": {"resolution": 16},
-    "ShapeGen4D_LoadVideoFrames": {"size": 64},
-    "ShapeGen4D_RegisterPose": {"views": 32, "rivals": 1},
-    "ShapeGen4D_TrackTopology": {"faces": 200, "iterations": 2, "coarse_iterations": 2},
-    "ShapeGen4D_PropagateTexture": {"texture_size": 256},
-    "ShapeGen4D_LoadMeshSequence": {"file": "3d/walk.glb"},
-    "ShapeGen4D_RenderMeshSequence": {"width": 64, "height": 64, "count": 3},
-}
+def test_nothing_overlaps_and_nodes_lie_in_their_groups(page):
+    shown = read(page)
+    for entry in shown["nodes"]:
+        assert entry["size"][1] >= least_height(entry), entry["type"]
+    boxes = {entry["id"]: box(entry) for entry in shown["nodes"]}
+    for one, other in itertools.combinations(boxes, 2):
+        assert not overlap(boxes[one], boxes[other]), (one, other)
+    groups = [(x, y, x + width, y + height) for x, y, width, height in (g["bounding"] for g in shown["groups"])]
+    for one, other in itertools.combinations(groups, 2):
+        assert not overlap(one, other)
+    for entry in shown["nodes"]:
+        around = [group for group in groups if overlap(group, boxes[entry["id"]])]
+        if entry["type"] == "MarkdownNote":
+            assert not around
+            continue
+        (group,) = around
+        left, top, right, bottom = boxes[entry["id"]]
+        assert group[0] < left and group[1] < top and right < group[2] and bottom < group[3], entry["id"]
 
 
-@pytest.fixture
-def walking(core, base):
-    """An animated file where the host keeps those of users."""
-    corners = np.float32([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
-    faces = np.int32([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
-    frames = tuple(corners + np.float32([0.1 * frame, 0, 0]) for frame in range(3))
-    folder = base / "input" / "3d"
-    folder.mkdir(parents=True, exist_ok=True)
-    core("export").write_sequence(core("sequence").MeshSequence(frames, (faces,) * 3, 8.0), folder / "walk.glb")
+def loaders(page):
+    """Nodes that name weights, with the names."""
+    for entry in read(page)["nodes"]:
+        named = [value for value in entry.get("widgets_values", ()) if str(value).endswith(".safetensors")]
+        if named and entry["type"] != f"{OURS}LoadLatents":
+            yield entry, named
 
 
-def test_workflow_runs(nodes, frames, page, tmp_path, walking):
-    from comfy_api.latest import InputImpl
-
-    images, mask = frames
-    rgba = (torch.cat([images, mask[..., None]], dim=-1) * 255).to(torch.uint8).numpy()
-    path = tmp_path / "disc.webp"
-    first, *others = (Image.fromarray(frame, "RGBA") for frame in rgba)
-    first.save(path, save_all=True, append_images=others, duration=100, lossless=True)
-    workflow = api_copy(page)
-    for entry in workflow.values():
-        entry["inputs"].update(SMALLER.get(entry["class_type"], {}))
-    shown = {}
-    core_nodes = {
-        "LoadVideo": lambda file: (InputImpl.VideoFromFile(str(path)),),
-        "PreviewImage": lambda images: shown.update(images=images) or (),
-        "PreviewAny": lambda source: shown.update(text=source) or (),
-        "Preview3D": lambda model_file, camera_info=None: shown.update(file=model_file) or (),
-    }
-    run_workflow(workflow, nodes, core_nodes)
-    assert shown["images"].shape[0] > 2 and shown["images"].shape[3] == 3
-    assert shown["file"].format == "glb" and Path(shown["file"].get_source()).stat().st_size > 1000
+def test_named_weights_have_download_entries_that_the_page_accepts(page):
+    """The page offers a download only for allowed hosts and suffixes, and looks for the name in the directory."""
+    for entry, named in loaders(page):
+        models = entry["properties"]["models"]
+        assert [model["name"] for model in models] == named
+        for model in models:
+            assert set(model) == {"name", "url", "directory"} and model["directory"]
+            assert model["url"].startswith("https://huggingface.co/") and model["url"].endswith(".safetensors")
+    entries = [entry for entry in read(page)["nodes"] if "models" in entry.get("properties", {})]
+    assert len(entries) == len(list(loaders(page)))
 
 
+def test_weights_of_our_loader_are_the_published_ones():
+    found = []
+    for page in PAGES:
+        for entry, _ in loaders(page):
+            if entry["type"] == f"{OURS}LoadModelFiles":
+                found.append(page.stem)
+                assert entry["properties"]["models"] == list(map(published_entry, widget_values(entry).items()))[:3]
+    assert found == ["text_to_video_to_4d", "video_to_4d"]
+
+
+def published_entry(given):
+    part, name = given
+    file = published.files_of(published.BASE).get(part)
+    return None if file is None or file.name != name else file.download
+
+
+TURNTABLE = {"RenderMeshSequence.turntable", "RenderMeshSequence.count"}
+SMALL_PICTURES = {"RenderMeshSequence.width", "RenderMeshSequence.height"}
 CHOSEN = {  # where a workflow is to differ
-    "video_to_textured_4d": {"size", "on_change", "format.unlit", "style", "turntable", "count"},
-    "mesh_sequence_to_any_format": {"format", "turntable", "count", "fps"},
-}
+    "quick_start_tiny": {"DecodeSDFSequence.resolution", "SaveAnimation.format", *TURNTABLE, *SMALL_PICTURES},
+    "video_to_textured_4d": {
+        "LoadVideoFrames.size",
+        "TrackTopology.on_change",
+        "SaveMeshSequence.format.unlit",
+        "RenderMeshSequence.style",
+        *TURNTABLE,
+        *SMALL_PICTURES,
+    },
+    "mesh_sequence_to_any_format": {"SaveMeshSequence.format", *TURNTABLE, *SMALL_PICTURES},
+    "image_sequence_to_4d": {"PickFrames.stop"},
+    "saved_latents_to_meshes": {
+        "PickFrames.start", "PickFrames.stop", "PickFrames.reverse", "SaveMeshSequence.format.loop"
+    },
+    "retexture_existing_sequence": {
+        "TrackTopology.on_change", "PropagateTexture.mode", "SaveAnimation.format", *TURNTABLE, *SMALL_PICTURES
+    },
+    "text_to_video_to_4d": {
+        "LoadModelFiles.denoiser",
+        "LoadModelFiles.vae",
+        "LoadModelFiles.image_encoder",
+        "DecodeSDFSequence.resolution",
+        "SaveAnimation.filename_prefix",
+    },
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("form", ["page", "api"])
 def test_values_are_the_defaults_of_the_schema(nodes, page, form):
     """A workflow that repeats an old default would hide a better one."""
-    entries = api_copy(page).values() if form == "api" else to_api(read(page), nodes).values()
-    for entry in entries:
+    differ = set()
+    for entry in (api_copy(page) if form == "api" else to_api(read(page))).values():
         if entry["class_type"] in nodes:
             for name, given in shown_inputs(nodes[entry["class_type"]], entry["inputs"]):
-                if given.default is not None and name not in CHOSEN.get(page.stem, ()):
-                    assert entry["inputs"][name] == given.default, (entry["class_type"], name)
+                value = entry["inputs"].get(name)
+                if given.default is not None and value != given.default and not isinstance(value, list):
+                    differ.add(f"{entry['class_type'].removeprefix(OURS)}.{name}")
+    assert differ == CHOSEN.get(page.stem, set())
 
 
 def shown_inputs(node, values):
