@@ -12,8 +12,8 @@ from PIL import Image
 
 from shapegen4d_core import models
 from shapegen4d_core.example_clips import example_path
-from shapegen4d_core.sequence import LatentSequence
-from shapegen4d_core.video import read_pictures
+from shapegen4d_core.pipeline import encode_clip, sample_latents, sampler_settings
+from shapegen4d_core.video import load_clip, read_pictures
 from tests.host.client import Client
 from tests.nodes.host_run import DYNAMIC, children
 
@@ -87,14 +87,11 @@ def _pictures(client: Client, folder: Path) -> str:
 
 def _latents(folder: Path) -> Path:
     """Latents of four frames of the bundled clip, sampled in two steps."""
-    from shapegen4d_core.pipeline import encode_clip, sample_latents, sampler_settings
-    from shapegen4d_core.video import load_clip
-
     model = models.load("tiny")
     look = {"size": model.config.image_encoder.image_size, "foreground_ratio": model.config.foreground_ratio}
     with torch.inference_mode():
         tokens = encode_clip(model, load_clip(example_path("creature"), count=4, **look))
-        latents: LatentSequence = sample_latents(model, tokens, sampler_settings(model, steps=2))
+        latents = sample_latents(model, tokens, sampler_settings(model, steps=2))
     path = folder / "latents.safetensors"
     latents.save(path)
     return path
