@@ -9,6 +9,7 @@ import os
 import pytest
 import trimesh
 
+from shapegen4d_core.manifest import MANIFEST
 from tests.host import reopen
 from tests.host.client import Refused, Run
 from tests.host.workflows import OURS, PAGES, api_copy, downloads, of_kind, ready, smaller
@@ -98,10 +99,10 @@ def check_model(model, workflow):
 
 
 def check_text(output, client, folder):
-    """A file that is no GLB is only named in the node's text: name, frames and size."""
+    """A file that is no GLB, or a folder, is only named in the node's text: name, frames and size."""
     for text in output.get("text", ()):
         name, frames = text.split(": ")[0], int(text.split(": ")[1].split()[0])
-        place, _, file = name.rpartition("/")
+        place, _, file = (name if "." in name else f"{name}/{MANIFEST}").rpartition("/")
         content = client.download({"filename": file, "subfolder": place, "type": "output"})
         assert not file.endswith("usdz") or reopen.points(file, content, folder) == frames
 
