@@ -1,6 +1,8 @@
-"""A node pack for these tests only, put beside ours: pictures that other nodes do not give."""
+"""A node pack for these tests only, put beside ours: pictures that other nodes do not give, and a look at memory."""
 
 from __future__ import annotations
+
+import ctypes
 
 import torch
 
@@ -36,4 +38,18 @@ class NoiseImages:
         return (torch.rand(count, side, side, 3, generator=torch.Generator().manual_seed(0)),)
 
 
-NODE_CLASS_MAPPINGS = {"SpoiledImages": SpoiledImages, "NoiseImages": NoiseImages}
+class GiveBack:
+    """Has the C library hand freed memory back to the system, which it otherwise keeps for later as it likes."""
+
+    CATEGORY, FUNCTION, RETURN_TYPES, OUTPUT_NODE = "tests", "work", (), True
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"number": ("INT", {"default": 0})}}
+
+    def work(self, number):
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
+        return {"ui": {"text": [str(trim is not None and trim(0))]}}
+
+
+NODE_CLASS_MAPPINGS = {"SpoiledImages": SpoiledImages, "NoiseImages": NoiseImages, "GiveBack": GiveBack}

@@ -1,0 +1,55 @@
+"""After a run and the buttons that free models and results, the host's process is as small as before."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.host.workflows import ours, shown
+
+pytestmark = pytest.mark.host
+TIMES = 5
+GROWTH = 1.1
+SETTLED_SECONDS = 0.7  # in which an idle host does what it was told
+MODEL = ["model", 0]
+
+
+def workflow(nodes, seed):
+    """From the example clip to textured pictures and a file, nothing of it kept from the run before."""
+    return {
+        "model": ours(nodes, "LoadShapeGen4DModel"),
+        "video": ours(nodes, "ExampleVideo"),
+        "clip": ours(nodes, "LoadVideoFrames", model=MODEL, video=["video", 0], size=512),
+        "tokens": ours(nodes, "EncodeDINO", model=MODEL, clip=["clip", 0]),
+        "latents": ours(nodes, "Sample4DLatents", model=MODEL, tokens=["tokens", 0], steps=4, seed=seed),
+        "meshes": ours(nodes, "DecodeSDFSequence", model=MODEL, latents=["latents", 0], resolution=64),
+        "images": ours(nodes, "RenderMeshSequence", meshes=["meshes", 0], width=256, height=256),
+        "saved": ours(nodes, "SaveMeshSequence", meshes=["meshes", 0], filename_prefix="3d/memory"),
+        "shown": shown(["images", 0]),
+    }
+
+
+def freed(client, own_server, number):
+    """MiB of the process when the host has let go, and when the C library has, too.
+
+    A word given while the host tidies up is only heard with the next one.
+    """
+    for _ in range(3):
+        client.free()
+        time.sleep(SETTLED_SECONDS)
+    left = own_server.rss()
+    client.run({"back": {"class_type": "GiveBack", "inputs": {"number": number}}})
+    return left / 2**20, own_server.rss() / 2**20
+
+
+def test_memory_returns_five_times_in_a_row(client, own_server, nodes, figures):
+    left = []
+    for number in range(1 + TIMES):
+        run = client.run(workflow(nodes, number))
+        assert run.status == "execution_success" and "model" in run.ran, run.error
+        left.append(freed(client, own_server, number))
+    figures.append("MiB after a run and freeing: " + ", ".join(f"{size:.0f}" for size, _ in left))
+    figures.append("MiB of these in use: " + ", ".join(f"{size:.0f}" for _, size in left))
+    first, *others = (size for _, size in left)
+    assert max(others) < GROWTH * first, left
