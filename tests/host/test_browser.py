@@ -85,10 +85,10 @@ def sizes_overlap(first, second):
 
 
 @pytest.mark.parametrize("name", [entry.stem for entry in PAGES])
-def test_a_template_loads_whole(page, client, pictures, name):
+def test_a_template_loads_whole(page, client, pictures, name, tmp_path):
     """All its nodes are known, lie side by side, and say to the host what the API copy says."""
     if not downloads(next(entry for entry in PAGES if entry.stem == name)):
-        ready(name, client)  # its files lie where they are looked for
+        ready(name, client, tmp_path)  # its files lie where they are looked for
     said = len(page.said)
     page.ask(f"fetch('/api/workflow_templates/{PACK}/{name}.json').then(it => it.json())"
              ".then(it => app.loadGraphData(it))")  # fmt: skip
@@ -137,9 +137,9 @@ def settle(page, box, path):
     raise AssertionError("the picture never comes to rest")
 
 
-def test_a_template_runs_from_the_page_and_its_result_plays(page, client, pictures, figures):
+def test_a_template_runs_from_the_page_and_its_result_plays(page, client, pictures, figures, tmp_path):
     """From the list of templates to a playing mesh, by clicks alone."""
-    ready(FIRST, client)
+    ready(FIRST, client, tmp_path)
     open_templates(page)
     before = set(client.ask("/history"))
     page.ask(f"{card(FIRST)}.click()")
