@@ -48,8 +48,13 @@ def page(server, tmp_path_factory):
     shown = Page(program, tmp_path_factory.mktemp("browser"))
     shown.open(server.url)
     shown.wait(READY, 90)
+    command(shown, "Comfy.Canvas.ToggleMinimap")  # it would hide what is photographed
     yield shown
     shown.close()
+
+
+def command(page, name):
+    page.ask(f"app.extensionManager.command.execute('{name}')")
 
 
 def button(text):
@@ -64,7 +69,7 @@ def card(name):
 def open_templates(page):
     """The pack's part of the list of templates."""
     if not page.ask(f"!!{button(PACK)}"):
-        page.ask("app.extensionManager.command.execute('Comfy.BrowseTemplates')")
+        command(page, "Comfy.BrowseTemplates")
     page.wait(f"!!{button(PACK)}")
     page.ask(f"{button(PACK)}.click()")
     page.wait(f"!!{card(FIRST)}")
@@ -73,7 +78,8 @@ def open_templates(page):
 def test_templates_and_their_pictures_are_offered(page, pictures):
     open_templates(page)
     for entry in PAGES:
-        page.wait(f"{card(entry.stem)}?.querySelector('img')?.naturalWidth > 100", 30)
+        page.ask(f"{card(entry.stem)}.scrollIntoView()")  # pictures are fetched when they come into sight
+        page.wait(f"{card(entry.stem)}.querySelector('img')?.naturalWidth > 100", 30)
     page.photograph(pictures / "templates.png")
     page.press("Escape")
 
@@ -92,6 +98,7 @@ def test_a_template_loads_whole(page, client, pictures, name, tmp_path):
     said = len(page.said)
     page.ask(f"fetch('/api/workflow_templates/{PACK}/{name}.json').then(it => it.json())"
              ".then(it => app.loadGraphData(it))")  # fmt: skip
+    command(page, "Comfy.Canvas.FitView")
     time.sleep(1)
     page.photograph(pictures / f"{name}.png")
     nodes = page.ask(NODES)
@@ -144,7 +151,6 @@ def test_a_template_runs_from_the_page_and_its_result_plays(page, client, pictur
     before = set(client.ask("/history"))
     page.ask(f"{card(FIRST)}.click()")
     page.wait(f"!{card(FIRST)} && app.graph.nodes.some(node => node.type == '{OURS}DecodeSDFSequence')")
-    page.ask("app.extensionManager.command.execute('Comfy.Canvas.ToggleMinimap')")
     if not FULL:
         for kind, name, value in SMALLER_ON_THE_PAGE:
             page.ask(
