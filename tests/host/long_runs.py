@@ -12,7 +12,7 @@ from tests.host.workflows import ours, shown
 
 PANDA = Path(__file__).resolve().parents[1] / "data" / "animated" / "panda_walk.glb"
 MANY = 100
-PICTURES = {"width": 1024, "height": 1024, "batch_size": 60, "color": 0}
+PICTURES = {"side": 1024, "count": 24}
 BONES = {"joints": 48, "largest_error": 0.0, "interpolation": "auto", "unlit": False, "texture_format": "png"}
 
 
@@ -47,7 +47,7 @@ def chain(nodes: dict[str, Any], long_film: str) -> dict[str, Any]:
                         on_change="force"),
         "panda": ours(nodes, "LoadMeshSequence", file=f"3d/{PANDA.name}"),
         "film": {"class_type": "LoadVideo", "inputs": {"file": long_film}},
-        "pictures": {"class_type": "EmptyImage", "inputs": PICTURES},
+        "pictures": {"class_type": "NoiseImages", "inputs": PICTURES},
         "told": shown(["tracked", 1]),
         "walked": shown(["panda", 2]),
         "filmed": shown(["film", 0]),

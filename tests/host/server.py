@@ -85,6 +85,7 @@ def start(comfyui: Path, base: Path, *arguments: str) -> Server:
     command += ["--disable-auto-launch", "--disable-api-nodes", "--base-directory", str(base)]
     command += ["--database-url", "sqlite:///:memory:", *arguments]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
+    environment.setdefault("OMP_NUM_THREADS", "1")  # threads that wait for each other stand still beside a busy browser
     environment |= {"PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", "DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1"}
     with open(base / "log.txt", "wb") as log:
         process = subprocess.Popen(
