@@ -70,11 +70,9 @@ class LoadModelFiles(io.ComfyNode):
         cls, denoiser: str, vae: str, image_encoder: str, adapter: str, label_encoder: str, precision: str
     ) -> str:
         """Changes when one of the files changes, so that it is read again."""
-        from ..shapegen4d_core.models.single_files import settings_file
+        from ..shapegen4d_core.models.single_files import files_read
 
-        files = _files(denoiser, vae, image_encoder, adapter, label_encoder)
-        beside = settings_file(files["denoiser"])
-        return listed_files.stamp([*files.values(), *([] if beside is None else [beside])])
+        return listed_files.stamp(files_read(_files(denoiser, vae, image_encoder, adapter, label_encoder)))
 
     @classmethod
     def execute(

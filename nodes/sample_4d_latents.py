@@ -131,6 +131,16 @@ class Sample4DLatents(io.ComfyNode):
                     tooltip="Shows the shapes while they are sampled, decoded coarsely. Takes less than a twentieth of "
                     "the time, and the memory of the autoencoder meanwhile.",
                 ),
+                io.Int.Input(
+                    "ensemble_size",
+                    default=0,
+                    min=0,
+                    max=64,
+                    advanced=True,
+                    tooltip="Averages so many results, each from noise of its own: closer to the video and softer; "
+                    "takes so many times as long. Only for models whose latents have places, such as tiny; "
+                    "0 takes the model's own number.",
+                ),
                 io.Noise.Input(
                     "noise",
                     optional=True,
@@ -164,6 +174,7 @@ class Sample4DLatents(io.ComfyNode):
         symmetry: str,
         geometry_type: str,
         preview: bool,
+        ensemble_size: int,
         noise: Any = None,
         sigmas: Any = None,
     ) -> io.NodeOutput:
@@ -186,6 +197,7 @@ class Sample4DLatents(io.ComfyNode):
             seed=seed,
             zero_init=None if zero_init == "model default" else zero_init == "on",
             guidance_mode=guidance_mode,
+            ensemble_size=ensemble_size or None,
         )
         frames, token_count = tokens.tokens.shape[:2]
         latent_count, channels = config.vae.num_latents, config.denoiser.input_channels
@@ -200,7 +212,7 @@ class Sample4DLatents(io.ComfyNode):
                 settings,
                 adapter=None if adapter is None else adapter.network,
                 adapter_strength=adapter_strength,
-                noise=_start_noise(noise, settings, (frames, latent_count, channels)),
+                noise=_start_noises(noise, settings, (frames, latent_count, channels)),
                 sigmas=sigmas,
                 label=_label(model, frames, symmetry, geometry_type),
                 progress=host.progress_bar(_preview(shown, frames)),
@@ -220,19 +232,21 @@ def _preview(vae: Any, frames: int) -> Any:
     return SequencePreview(vae.network, frames, device=vae.device, check=host.check_stopped)
 
 
-def _start_noise(noise: Any, settings: Any, shape: tuple[int, int, int]) -> Any:
-    """Start noise [T or 1,N,C] from a NOISE object of the host, shared as the settings say; None without one."""
+def _start_noises(noise: Any, settings: Any, shape: tuple[int, int, int]) -> Any:
+    """Start noise [T or 1,N,C] of each member of the ensemble from a NOISE object of the host, shared as the settings
+    say; None without one."""
     import torch
 
     if noise is None:
         return None
     frames, *rest = shape
     draws = {"shared": 1, "independent": frames, "correlated": 1 + frames}[settings.noise]
-    drawn = noise.generate_noise({"samples": torch.zeros(draws, *rest)}).float()
+    drawn = noise.generate_noise({"samples": torch.zeros(settings.ensemble_size * draws, *rest)}).float()
+    members = drawn.split(draws)
     if settings.noise != "correlated":
-        return drawn
+        return members
     weight = settings.correlation
-    return weight**0.5 * drawn[:1] + (1 - weight) ** 0.5 * drawn[1:]
+    return [weight**0.5 * member[:1] + (1 - weight) ** 0.5 * member[1:] for member in members]
 
 
 def _label(model: host.HostModel, frames: int, symmetry: str, geometry_type: str) -> Any:

@@ -74,6 +74,7 @@ def sampler_settings(model: ModelBundle, **changes: object) -> SamplerSettings:
         "guidance": config.guidance,
         "time_shift": config.time_shift,
         "zero_init": config.zero_init,
+        "ensemble_size": config.ensemble_size,
         "latent_count": config.vae.num_latents,
     }
     return SamplerSettings(**{**values, **{key: value for key, value in changes.items() if value is not None}})

@@ -15,4 +15,4 @@ def usd_module(name: str) -> Any:
     try:
         return import_module(f"pxr.{name}")
     except ImportError as error:
-        raise InputError("USD files need usd-core; install it with: pip install 'shapegen4d[usd]'.") from error
+        raise InputError("USD files need usd-core; install it with: pip install usd-core.") from error

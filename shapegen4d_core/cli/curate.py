@@ -63,7 +63,7 @@ def _files(chosen: argparse.Namespace) -> int:
     except ImportError as error:
         if error.name != "numba":
             raise
-        raise InputError("Curation needs numba; install it with: pip install 'shapegen4d[train]'.") from error
+        raise InputError("Curation needs numba; install it with: pip install numba.") from error
     wanted = settings.preset(chosen.preset, **vars(chosen))
     rights = run.read_rights(chosen.licences, chosen.licence, chosen.attribution)
     outcomes: list[Outcome] = []

@@ -14,6 +14,7 @@ from .extras import learning
 if TYPE_CHECKING:
     from ..evaluation.judge import Judge
     from ..models import ModelBundle
+    from ..sampling import SamplerSettings
 
 
 def add_verbs(verbs: argparse._SubParsersAction) -> None:
@@ -37,6 +38,7 @@ def add_verbs(verbs: argparse._SubParsersAction) -> None:
     add("--steps", type=int)
     add("--guidance", type=float)
     add("--time-shift", type=float)
+    add("--ensemble-size", type=int)
     add("-o", "--output", type=Path, help="folder for scores (resumable), report.json, report.md and plots")
     add("--sheet", type=Path, help="write a contact sheet .png of clips instead of figures; with --shards beside them")
     add("--sheet-clips", type=int, default=6, help="clips on the contact sheet (default: 6)")
@@ -100,12 +102,11 @@ def _shards(chosen: argparse.Namespace) -> None:
     from ..evaluation.curated import TITLES, ShardJudge, about_shards, read_clips, shard_sheet
     from ..evaluation.judge import fingerprint
     from ..evaluation.methods import PAIRS, chosen_methods
-    from ..pipeline import sampler_settings
     from ..rendering import save_png
 
     model = models.load(chosen.model)
     methods = [name for name in chosen_methods(chosen.methods, model, False) if name not in ("floor", "mean")]
-    settings = sampler_settings(model, steps=chosen.steps, guidance=chosen.guidance, time_shift=chosen.time_shift)
+    settings = _sampling(model, chosen)
     judge = ShardJudge(model, _anchors(chosen.model), settings, tuple(methods), chosen.seeds, chosen.resolution)
     clips = read_clips(chosen.shards, chosen.split, model)
     rows, pictures = [], []
@@ -121,6 +122,13 @@ def _shards(chosen: argparse.Namespace) -> None:
     if sheet:
         save_png(shard_sheet(pictures), sheet)
         print(sheet)
+
+
+def _sampling(model: ModelBundle, chosen: argparse.Namespace) -> SamplerSettings:
+    from ..pipeline import sampler_settings
+
+    names = ("steps", "guidance", "time_shift", "ensemble_size")
+    return sampler_settings(model, **{name: getattr(chosen, name) for name in names})
 
 
 def _anchors(model: str) -> Any:
@@ -162,9 +170,8 @@ def _judge(chosen: argparse.Namespace, model: ModelBundle, methods: list[str]) -
     from ..evaluation.judge import Judge
     from ..evaluation.mean_shape import mean_shape
     from ..evaluation.truth import procedural_settings
-    from ..pipeline import sampler_settings
 
-    settings = sampler_settings(model, steps=chosen.steps, guidance=chosen.guidance, time_shift=chosen.time_shift)
+    settings = _sampling(model, chosen)
     anchors = _anchors(chosen.model)
     banks = _neighbours(chosen.data, model, anchors, [name for name in methods if name.startswith("nearest")])
     judge = Judge(model, anchors, settings, chosen.resolution, neighbours=banks)

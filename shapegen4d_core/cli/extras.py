@@ -14,5 +14,5 @@ def learning() -> ModuleType:
     except ImportError as error:
         if error.name != "numba":
             raise
-        raise InputError("Procedural shapes need numba; install it with: pip install 'shapegen4d[train]'.") from error
+        raise InputError("Procedural shapes need numba; install it with: pip install numba.") from error
     return stages

@@ -51,6 +51,7 @@ def _add_settings(verb: argparse.ArgumentParser) -> None:
     add("--frames", type=int, help="frames to take, at equal times (default: the model's)")
     add("--steps", type=int, help="denoising steps (default: the model's)")
     add("--guidance", type=float, help="how strongly the shape follows the video; 1 is none (default: the model's)")
+    add("--ensemble-size", type=int, help="averages so many results, for models with slots (default: the model's)")
     add("--time-shift", type=float, help="moves steps towards high noise; 1 is none (default: the model's)")
     add("--noise", choices=("shared", "independent"), default="shared", help="start noise of the frames")
     add("--adapter-strength", type=float, default=1.0, help="share of the spatiotemporal layers, 0 to 1 or more")
@@ -77,7 +78,8 @@ def _generate(chosen: argparse.Namespace) -> None:
     check_finishing(chosen)
     decode = DecodeSettings(resolution=chosen.resolution, max_faces=chosen.max_faces)
     model = models.load(chosen.model, device=chosen.device)
-    changes = {name: getattr(chosen, name) for name in ("seed", "steps", "guidance", "time_shift", "noise")}
+    names = ("seed", "steps", "guidance", "time_shift", "noise", "ensemble_size")
+    changes = {name: getattr(chosen, name) for name in names}
     settings = sampler_settings(model, **changes)
     with bar("frames", chosen.quiet) as progress:
         clip = _read(

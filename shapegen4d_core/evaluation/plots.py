@@ -23,7 +23,7 @@ def write_plots(folder: Path, report: Mapping[str, Any]) -> list[Path]:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise InputError("Plots need matplotlib; install it with: pip install 'shapegen4d[evaluate]'.") from error
+        raise InputError("Plots need matplotlib; install it with: pip install matplotlib.") from error
     figures = {"intervals.png": _intervals(Figure, report)}
     if any(1 < len(groups) <= MOST_GROUPS for groups in report["groups"].values()):
         figures["groups.png"] = _groups(Figure, report)

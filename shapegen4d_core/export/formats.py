@@ -87,7 +87,7 @@ def check_destination(path: str | os.PathLike, options: Collection[str] = ()) ->
     path, entry = Path(path), format_of(path, "rig" in options)
     check_options(entry, path, options)
     if entry.package and find_spec(entry.package) is None:
-        raise InputError(f"Writing {path.suffix} needs usd-core; install it with: pip install 'shapegen4d[usd]'.")
+        raise InputError(f"Writing {path.suffix} needs usd-core; install it with: pip install usd-core.")
     if entry.suffixes:
         check_target(path)
     else:

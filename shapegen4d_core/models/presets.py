@@ -31,7 +31,7 @@ class ModelConfig:
     frame: axes of the generated shapes, ``canonical`` (front toward +z) or ``view`` (turned by the azimuth
     of the camera, so that the camera of the first frame is on the +z side). train_time_shift: shift of the
     noise levels in training (1: none, as published). foreground_ratio: part of the picture the object's
-    longer side fills. steps, guidance, time_shift, zero_init: sampling defaults. The published schedule has
+    longer side fills. steps, guidance, time_shift, zero_init, ensemble_size: sampling defaults. The published schedule has
     shift 1; the paper shifts at sampling time without giving the value, and 3 is what a close relative of
     its method uses. zero_init: the velocity of the first step counts as zero (spec 4.4). frames: clip
     length in training.
@@ -50,6 +50,7 @@ class ModelConfig:
     guidance: float = 7.5
     time_shift: float = 3.0
     zero_init: bool = True
+    ensemble_size: int = 1
     frames: int = 16
 
     def __post_init__(self) -> None:
@@ -59,8 +60,9 @@ class ModelConfig:
             raise InputError(
                 f"foreground_ratio is {self.foreground_ratio}; it must be above 0 and at most 1."
             )
-        if self.steps < 1 or self.frames < 1:
-            raise InputError(f"steps is {self.steps} and frames {self.frames}; both must be at least 1.")
+        for key in ("steps", "ensemble_size", "frames"):
+            if getattr(self, key) < 1:
+                raise InputError(f"{key} is {getattr(self, key)}; it must be at least 1.")
         for key in ("train_time_shift", "time_shift"):
             if not getattr(self, key) > 0:
                 raise InputError(f"{key} is {getattr(self, key)}; it must be above 0 (1 means no shift).")

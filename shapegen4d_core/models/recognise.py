@@ -72,15 +72,16 @@ def recognised_config(key: str, weights: Weights) -> Any:
     try:
         if "config" in weights.metadata:
             return part.config.from_dict(header_json(weights, "config"))
-        beside = _config_beside(part, weights)
+        beside = config_beside(part, weights)
         return config_of(part, weights, None if beside is None else read_json(beside), look_beside=False)
     except InputError as error:
-        raise InputError(f"{weights.label} cannot be used: {error}") from error
+        named = weights.label in str(error)
+        raise InputError(str(error) if named else f"{weights.label} cannot be used: {error}") from error
     except (TypeError, ValueError, ArithmeticError, AttributeError, LookupError) as error:
         raise InputError(f"{weights.label} cannot be used: its configuration is damaged ({error}).") from error
 
 
-def _config_beside(part: Part, weights: Weights) -> Path | None:
+def config_beside(part: Part, weights: Weights) -> Path | None:
     """The configuration file of a file that has its published name; others share their folder with strangers."""
     file = weights.files[0]
     beside = file.with_name(part.config_file)

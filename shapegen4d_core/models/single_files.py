@@ -20,7 +20,7 @@ from .checkpoint import header_json, read_bundle
 from .layout import SETTINGS_FILE
 from .parts import PARTS
 from .presets import PRESETS, ModelConfig
-from .recognise import recognised_config, whole
+from .recognise import config_beside, recognised_config, whole
 from .weights import Weights, open_weights, read_json
 
 # Sizes of the denoiser tell the published models apart.
@@ -54,6 +54,14 @@ def count_parameters(files: Mapping[str, str | os.PathLike]) -> int:
     return sum(prod(shape) for weights in opened for shape in weights.shapes.values())
 
 
+def files_read(files: Mapping[str, str | os.PathLike]) -> list[Path]:
+    """Every file that :func:`load_files` reads: shards, configurations and settings beside them as well."""
+    found = {key: open_weights(whole(Path(file))) for key, file in files.items()}
+    beside = [config_beside(PARTS[key], weights) for key, weights in found.items()]
+    beside += [settings_file(found["denoiser"].files[0])] if "denoiser" in found else []
+    return [*(file for weights in found.values() for file in weights.files), *filter(None, beside)]
+
+
 def settings_file(denoiser: Path) -> Path | None:
     """Where a model keeps its training settings beside its denoiser: in the same folder, or above the usual one."""
     folders = [denoiser.parent]
@@ -73,12 +81,12 @@ def _recognised(files: Mapping[str, str | os.PathLike], name: str) -> tuple[Mode
 
 
 def _settings(config: ModelConfig, denoiser: Weights) -> dict[str, Any]:
-    """How the model was trained: beside the denoiser, in its header, or as published."""
+    """How the model was trained: in the denoiser's header, or beside it, or as published."""
+    if "settings" in denoiser.metadata:  # surer than a file beside, in a folder that many models may share
+        return header_json(denoiser, "settings")
     beside = settings_file(denoiser.files[0])
     if beside is not None:
         return read_json(beside)
-    if "settings" in denoiser.metadata:
-        return header_json(denoiser, "settings")
     if _variant(config) is not None:
         return {}
     raise InputError(

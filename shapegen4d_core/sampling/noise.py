@@ -20,6 +20,7 @@ def draw(
     seed: int = 0,
     first_clip: int = 0,
     first_frame: int = 0,
+    member: int = 0,
 ) -> Tensor:
     """Unit normal noise, float32 [B, T, N, C] on the CPU.
 
@@ -27,20 +28,21 @@ def draw(
     ``correlated`` sqrt(c) * shared + sqrt(1 - c) * independent with c = ``correlation`` in 0..1. Every
     frame of every clip has a generator of its own, made from ``seed`` (0..2^64-1), clip and frame: drawing
     a part of a clip, with the offsets ``first_clip`` and ``first_frame``, gives the same values as drawing
-    the whole. Raises :class:`InputError` for an unknown mode or a value out of range. Source: extension
-    notes section 3.
+    the whole. Each ``member`` of an ensemble has noise of its own. Raises :class:`InputError` for an
+    unknown mode or a value out of range. Source: extension notes section 3.
     """
     check_noise(mode, correlation, seed)
     clips, frames, latents, channels = shape
     weight = {"shared": 1.0, "independent": 0.0}.get(mode, correlation)
     result = torch.zeros(shape)
+    more = (member,) if member else ()
     for b in range(clips):
         clip = first_clip + b
         if weight > 0.0:
-            result[b] = weight**0.5 * _normal((latents, channels), seed, _SHARED_STREAM, clip, 0)
+            result[b] = weight**0.5 * _normal((latents, channels), seed, _SHARED_STREAM, clip, 0, *more)
         if weight < 1.0:
             for t in range(frames):
-                own = _normal((latents, channels), seed, _FRAME_STREAM, clip, first_frame + t)
+                own = _normal((latents, channels), seed, _FRAME_STREAM, clip, first_frame + t, *more)
                 result[b, t] += (1.0 - weight) ** 0.5 * own
     return result
 

@@ -6,7 +6,7 @@ Source: spec section 4; extension notes sections 3, 4 and 7.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -53,7 +53,7 @@ def sample(
     settings: SamplerSettings,
     adapter: SpatioTemporalAdapter | None = None,
     adapter_strength: float = 1.0,
-    noise: Tensor | None = None,
+    noise: Tensor | Sequence[Tensor] | None = None,
     sigmas: Tensor | None = None,
     label: Tensor | None = None,
     clean_latents: Tensor | None = None,
@@ -66,15 +66,16 @@ def sample(
 ) -> Tensor:
     """Latents [T, N, C] of image tokens [T, M, D], or [B, T, N, C] of [B, T, M, D]; float32, on their device.
 
-    noise: start noise, [.., T, N, C] or [.., 1, N, C] for all frames alike; default drawn from the settings.
+    noise: start noise, [.., T, N, C] or [.., 1, N, C] for all frames alike, one for each member of an ensemble;
+    default drawn from the settings.
     sigmas: noise levels [steps + 1] descending from 1, used as they are in place of steps and shift.
     label: label tokens [.., T, 3, D] of a label model.
     clean_latents, clean_frames: latents [.., T, N, C] and a mask [.., T] of frames that are held at noise
     level 0. frame_times: rotary positions [T] of the adapter, default 0..T-1. progress, check: called after
     every step, check also between blocks of the networks; the preview is the current data estimate
-    [.., T, N, C], or None after a step that the zero-init rule skips. dtype, device: of the computation,
-    default those of the weights. Raises :class:`InputError` on inputs that do not fit together, and whatever
-    ``check`` raises.
+    [.., T, N, C], averaged with the finished members of an ensemble, or None after a step that the zero-init
+    rule skips. dtype, device: of the computation, default those of the weights. Raises :class:`InputError`
+    on inputs that do not fit together, and whatever ``check`` raises.
     """
     device, dtype = torch.device(device or denoiser.device), dtype or denoiser.dtype
     batched = tokens if tokens.dim() == 4 else tokens[None]
@@ -83,7 +84,8 @@ def sample(
             f"tokens has shape {tuple(tokens.shape)}; expected [T, M, D] or [B, T, M, D], none empty."
         )
     clips, frames = batched.shape[:2]
-    x = _start_noise(noise, settings, clips, frames, denoiser.config).to(device).flatten(0, 1)
+    starts = _start_noises(noise, settings, clips, frames, denoiser.config)
+    x = next(starts).to(device).flatten(0, 1)
     levels = _levels(settings, sigmas)
     anchors = _anchors(clean_latents, clean_frames, x, clips, frames)
     if frame_times is not None and frame_times.shape != (frames,):
@@ -101,23 +103,44 @@ def sample(
         None if label is None else _per_frame("label", label, clips, frames).to(device, dtype),
         *_portions(settings, sizes, None if adapter is None else frames, device),
     )
-    shape = (*tokens.shape[:-2], *x.shape[1:])
-    for index in range(len(levels) - 1):
-        sigma, sigma_next = levels[index], levels[index + 1]
-        preview = None
-        if not (settings.zero_init and index <= settings.zero_steps):
+    shape, finished = (*tokens.shape[:-2], *x.shape[1:]), torch.zeros_like(x)
+    steps, size = len(levels) - 1, settings.ensemble_size
+
+    def told(member: int, step: int, estimate: Tensor | None) -> None:
+        if estimate is not None and progress is not None:
+            estimate = ((finished + estimate) / (member + 1)).reshape(shape).to(tokens.device)
+        tick(progress, check, member * steps + step, size * steps, estimate)
+
+    with cancellable(check, denoiser, adapter):
+        for member in range(size):
+            x = x if member == 0 else next(starts).to(device).flatten(0, 1)
+            finished += _integrate(x, levels, settings, partial(velocity, dtype=dtype), anchors, partial(told, member))
+    return (finished / size).reshape(shape).to(tokens.device)
+
+
+def _integrate(
+    x: Tensor,
+    levels: list[float],
+    settings: SamplerSettings,
+    velocity: Callable[..., Tensor],
+    anchors: Anchors | None,
+    told: Callable[[int, Tensor | None], None],
+) -> Tensor:
+    """Latents [F, N, C] of start noise; ``told`` hears each step's number and its data estimate, None where the
+    zero-init rule leaves the noise as it is.
+    """
+    idle = settings.zero_steps + 1 if settings.zero_init else 0
+    for index, (sigma, sigma_next) in enumerate(zip(levels, levels[1:])):
+        estimate = None
+        if index >= idle:
             x = x if anchors is None else anchors.hold(x)
             level = x.new_full((len(x),), sigma)
             level = level if anchors is None else level.masked_fill(anchors.mask, 0.0)
-            with cancellable(check, denoiser, adapter):
-                v = velocity(x.to(dtype), TRAIN_STEPS * level)
-            if progress is not None:
-                estimate = x - level[:, None, None] * v
-                preview = estimate.reshape(shape).to(tokens.device)
+            v = velocity(x, TRAIN_STEPS * level)
+            estimate = x - level[:, None, None] * v
             x = euler_step(x, v, sigma, sigma_next)
-        tick(progress, check, index + 1, len(levels) - 1, preview)
-    x = x if anchors is None else anchors.hold(x)
-    return x.reshape(shape).to(tokens.device)
+        told(index + 1, estimate)
+    return x if anchors is None else anchors.hold(x)
 
 
 def _velocity(
@@ -128,8 +151,10 @@ def _velocity(
     halving: Halving,
     x: Tensor,
     timestep: Tensor,
+    dtype: torch.dtype,
 ) -> Tensor:
     """Guided velocity of all frames [F, N, C], ``per_call`` frames per network call; less at once when memory ends."""
+    x = x.to(dtype)
 
     def part(rows: slice, limit: int) -> Tensor:
         with rows_at_once(limit):
@@ -166,8 +191,26 @@ def _levels(settings: SamplerSettings, sigmas: Tensor | None) -> list[float]:
     return levels
 
 
+def _start_noises(
+    noise: Tensor | Sequence[Tensor] | None, settings: SamplerSettings, clips: int, frames: int, config: DenoiserConfig
+) -> Iterator[Tensor]:
+    """Start noise [B, T, N, C] float32 of each member of the ensemble, drawn or given."""
+    size = settings.ensemble_size
+    if size > 1 and not config.slot_count:
+        raise InputError(
+            f"ensemble_size is {size}, but the latents of this model have no places of their own and cannot be "
+            "averaged; set ensemble_size to 1."
+        )
+    if noise is None:
+        return (_start_noise(None, settings, clips, frames, config, member) for member in range(size))
+    given = [noise] if isinstance(noise, Tensor) else list(noise)
+    if len(given) != size:
+        raise InputError(f"{len(given)} start noises were given, but ensemble_size is {size}; give one per member.")
+    return (_start_noise(one, settings, clips, frames, config) for one in given)
+
+
 def _start_noise(
-    noise: Tensor | None, settings: SamplerSettings, clips: int, frames: int, config: DenoiserConfig
+    noise: Tensor | None, settings: SamplerSettings, clips: int, frames: int, config: DenoiserConfig, member: int = 0
 ) -> Tensor:
     """Start noise [B, T, N, C] float32, drawn or given."""
     if noise is None:
@@ -177,7 +220,7 @@ def _start_noise(
                 "latent_count is not set and this model does not fix it; set latent_count or give noise."
             )
         shape = (clips, frames, count, config.input_channels)
-        return draw(shape, settings.noise, settings.correlation, settings.seed)
+        return draw(shape, settings.noise, settings.correlation, settings.seed, member=member)
     given = noise if noise.dim() == 4 else noise[None]
     fits = given.dim() == 4 and given.shape[0] in (1, clips) and given.shape[1] in (1, frames)
     if not fits or given.shape[-1] != config.input_channels:

@@ -22,6 +22,8 @@ class SamplerSettings:
     ``zero_init``: steps 0..``zero_steps`` leave the noise as it is and cost nothing (spec 4.4).
     ``guidance_mode`` collapsed | together | in_turn give equal results at different cost.
     ``final_sigma``: see :func:`~.schedule.sigmas`; ``double_shift`` is its published parity mode.
+    ``ensemble_size``: so many sequences, each from noise of its own, are averaged, for models whose latents have places
+    of their own (slots); takes so many times as long.
     ``latent_count``: latents per frame, needed when neither noise nor the model's slots say it.
     ``frames_per_call``: at most so many frames per network call (an adapter always sees whole clips).
     ``rows_per_call``: at most so many tokens at once in the layers that treat each token alike. Both None choose by the
@@ -40,6 +42,7 @@ class SamplerSettings:
     guidance_mode: str = "collapsed"
     final_sigma: float | None = SMALLEST_SIGMA
     double_shift: bool = False
+    ensemble_size: int = 1
     latent_count: int | None = None
     frames_per_call: int | None = None
     rows_per_call: int | None = None
@@ -57,6 +60,9 @@ class SamplerSettings:
             )
         if self.zero_steps < 0:
             raise InputError(f"zero_steps is {self.zero_steps!r}; it must be at least 0.")
+        size = self.ensemble_size
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise InputError(f"ensemble_size is {size!r}; it must be a whole number of at least 1 (1 = one draw).")
         for name in ("latent_count", "frames_per_call", "rows_per_call"):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):

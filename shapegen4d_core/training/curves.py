@@ -44,7 +44,7 @@ def _drawn(logs: dict[str, list[dict[str, float]]]) -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise InputError("Curves need matplotlib; install it with: pip install 'shapegen4d[evaluate]'.") from error
+        raise InputError("Curves need matplotlib; install it with: pip install matplotlib.") from error
     figure = Figure(figsize=(4.2 * len(logs), 3.2), layout="constrained")
     for panel, (stage, rows) in zip(figure.subplots(1, len(logs), squeeze=False)[0], logs.items()):
         title, names = STAGES[stage]

@@ -100,7 +100,7 @@ def join(device: str | None = None) -> Iterator[Workers]:
     try:
         from accelerate import PartialState
     except ImportError as error:
-        raise InputError("Training needs accelerate; install it with: pip install 'shapegen4d[train]'.") from error
+        raise InputError("Training needs accelerate; install it with: pip install accelerate.") from error
     state = PartialState(cpu=device == "cpu" or not torch.accelerator.is_available())
     chosen = state.device if device in (None, "cpu") else torch.device(device)
     try:

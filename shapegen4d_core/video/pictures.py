@@ -35,14 +35,16 @@ def read_pictures(
     """
     source = open_source(path, stop)
     indices = select_frames(source.times, source.end, start, stop, stride, count).indices
-    unique = sorted(set(indices))
+    places: dict[int, list[int]] = {}
+    for place, index in enumerate(indices):
+        places.setdefault(index, []).append(place)
+    unique = sorted(places)
     channels = 4 if source.has_alpha(unique) else 3
     frames: Tensor | None = None
     for done, (index, picture) in enumerate(source.pictures(unique), start=1):
         if frames is None:
             frames = _room(len(indices), *picture.shape[:2], channels)
-        places = [place for place, wanted in enumerate(indices) if wanted == index]
-        frames[places, :, :, : picture.shape[2]] = _as_float(picture)
+        frames[places[index], :, :, : picture.shape[2]] = _as_float(picture)
         tick(progress, check, done, len(unique))
     return frames
 

@@ -53,7 +53,7 @@ class Case:
         """What to install before the case can be written; None when all is there."""
         if self.package is None or find_spec(self.package):
             return None
-        return "usd-core is not installed; pip install 'shapegen4d[usd]'"
+        return "usd-core is not installed; pip install usd-core"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from shapegen4d_core import models, published
 from shapegen4d_core.errors import Cancelled, InputError
 from shapegen4d_core.models import single_files
-from shapegen4d_core.models.single_files import count_parameters, load_files, settings_file
+from shapegen4d_core.models.single_files import count_parameters, files_read, load_files, settings_file
 from tests.models.sparse import write_sparse
 from tests.models.test_recognise import FILES, manifest
 
@@ -54,20 +54,33 @@ def test_parts_may_be_left_out_and_the_type_be_chosen(apart, small):
     assert loaded.denoiser.dtype == torch.bfloat16
 
 
-def test_settings_come_from_the_file_beside_or_else_from_the_header(apart, folder, tmp_path):
+def without_settings(denoiser):
+    """The same file, its header without training settings."""
+    with safe_open(denoiser, "pt") as file:
+        metadata = {"config": file.metadata()["config"]}
+    save_file(load_file(denoiser), denoiser, metadata=metadata)
+
+
+def test_settings_come_from_the_header_or_else_from_the_file_beside(apart, folder, tmp_path):
     denoiser = apart["denoiser"]
-    assert settings_file(denoiser) is None and load_files(apart, "any").config.steps == 5
     beside = denoiser.with_name("shapegen4d.json")
+    assert settings_file(denoiser) is None and load_files(apart, "any").config.steps == 5
     beside.write_text(json.dumps({"steps": 7, "frame": "view"}))
-    assert settings_file(denoiser) == beside and load_files(apart, "any").config.steps == 7
+    assert settings_file(denoiser) == beside and load_files(apart, "any").config.steps == 5  # of another one, maybe
+    without_settings(denoiser)
+    assert load_files(apart, "any").config.steps == 7
     beside.unlink()
     inside = denoiser.rename(folder / FILES["denoiser"])  # as in a model folder
     assert settings_file(inside) == folder / "shapegen4d.json"
-    with safe_open(inside, "pt") as file:
-        metadata = {"config": file.metadata()["config"]}
-    save_file(load_file(inside), inside.rename(tmp_path / "d.safetensors"), metadata=metadata)
+    alone = inside.rename(tmp_path / "d.safetensors")
     with pytest.raises(InputError, match=r"d.safetensors is no published denoiser.*put the shapegen4d.json"):
-        load_files({**apart, "denoiser": tmp_path / "d.safetensors"}, "any")
+        load_files({**apart, "denoiser": alone}, "any")
+
+
+def test_every_file_that_is_read_is_told(apart):
+    beside = apart["denoiser"].with_name("shapegen4d.json")
+    beside.write_text("{}")
+    assert set(files_read(apart)) == {*apart.values(), beside}
 
 
 @pytest.fixture
@@ -150,6 +163,7 @@ def test_sizes_that_cannot_be_built_are_refused_at_once(apart, sizes):
 
 @pytest.mark.parametrize("settings", ['{"steps": "x"}', '{"steps": null}', '{"guidance": NaN}', '{"name": ["a"]}'])
 def test_settings_of_another_type_are_one_sentence(apart, settings):
+    without_settings(apart["denoiser"])
     apart["denoiser"].with_name("shapegen4d.json").write_text(settings)
     with pytest.raises(InputError, match="shapegen4d.json has .* as (steps|guidance|name); give a value like"):
         load_files({"denoiser": apart["denoiser"]}, "any")

@@ -253,6 +253,8 @@ def test_the_number_of_latents_must_be_known():
         {"latent_count": 0},
         {"frames_per_call": 0},
         {"zero_steps": -1},
+        {"ensemble_size": 0},
+        {"ensemble_size": 2.0},
     ],
 )
 def test_settings_that_cannot_be_used_are_named(change):

@@ -23,7 +23,7 @@ def run_on_ray(work: Work, jobs: Sequence[Job], workers: int = 1) -> Iterator[Ou
         import ray
         import ray.data
     except ImportError as error:
-        raise InputError("Ray is missing; install it with: pip install 'shapegen4d[ray]', or use processes.") from error
+        raise InputError("Ray is missing; install it with: pip install 'ray[data]', or use processes.") from error
     started = not ray.is_initialized()
     if started:
         ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, configure_logging=False)
