@@ -31,10 +31,11 @@ class ModelConfig:
     frame: axes of the generated shapes, ``canonical`` (front toward +z) or ``view`` (turned by the azimuth
     of the camera, so that the camera of the first frame is on the +z side). train_time_shift: shift of the
     noise levels in training (1: none, as published). foreground_ratio: part of the picture the object's
-    longer side fills. steps, guidance, time_shift, zero_init, ensemble_size: sampling defaults. The published schedule has
-    shift 1; the paper shifts at sampling time without giving the value, and 3 is what a close relative of
-    its method uses. zero_init: the velocity of the first step counts as zero (spec 4.4). frames: clip
-    length in training.
+    longer side fills. steps, guidance, time_shift, zero_init, ensemble_size: sampling defaults. The published
+    schedule has shift 1; the paper shifts at sampling time without giving the value, and 3 is what a close
+    relative of its method uses. zero_init: the velocity of the first step counts as zero (spec 4.4).
+    ensemble_size: sequences that are averaged, above 1 only for models with slots. frames: clip length in
+    training.
     """
 
     name: str = "step1x-3d"

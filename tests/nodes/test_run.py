@@ -35,6 +35,7 @@ def test_latents_carry_what_made_them(chain):
         {"noise_mode": "correlated"},
         {"adapter_strength": 0.0},
         {"zero_init": "on"},
+        {"ensemble_size": 2},
     ],
     ids=str,
 )
@@ -77,6 +78,19 @@ def test_noise_of_the_host_is_the_start(run, chain, mode, alike):
     }
     torch.testing.assert_close(latents, expected[mode], atol=1e-4, rtol=0)
     assert torch.allclose(latents[0], latents[1], atol=1e-4) == alike
+
+
+@pytest.mark.parametrize("mode", ["shared", "independent", "correlated"])
+def test_an_ensemble_draws_one_noise_per_member(run, chain, mode):
+    given = {"sigmas": torch.tensor([1.0, 1.0 - 1e-6]), "noise": HostNoise(), "correlation": 0.5}
+    chained = {"model": chain["model"], "tokens": chain["tokens"], "noise_mode": mode}
+    latents = run("Sample4DLatents", **chained, **given, ensemble_size=3).result[0].latents
+    draws = {"shared": 1, "independent": 4, "correlated": 5}[mode]
+    drawn = HostNoise().generate_noise({"samples": torch.zeros(3, draws, 8, 4)})
+    expected = drawn.mean(dim=0)
+    if mode == "correlated":
+        expected = 0.5**0.5 * (expected[:1] + expected[1:])
+    torch.testing.assert_close(latents, expected.expand(4, -1, -1), atol=1e-4, rtol=0)
 
 
 def test_sigmas_replace_steps(run, chain):
