@@ -93,7 +93,7 @@ def _glb() -> list[Any]:
             default=False,
             advanced=True,
             tooltip="Stores positions in 16 bits (KHR_mesh_quantization): about two thirds of the size, moved by at "
-            "most 1/32767 of the object. Blender and three.js read it, ComfyUI's own mesh nodes do not.",
+            "most 1/65534 of its longest side. Blender and three.js read it, ComfyUI's own mesh nodes do not.",
         ),
     ]
 
