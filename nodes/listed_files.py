@@ -21,9 +21,24 @@ def choices(search: Callable[[Path], Iterable[Path]]) -> list[str]:
     return [NONE, *_names(given, search), *(name + _OUTPUT for name in newest)]
 
 
-def walk(folder: Path) -> Iterator[Path]:
-    """What lies below ``folder``, up to a sensible number; links that lead nowhere are left out."""
-    return (path for path in islice(folder.rglob("*"), _MOST) if os.path.exists(path))
+def folders(base: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """``base`` and the folders below it, links followed but none entered twice: each with the names of the folders and
+    of the files in it.
+    """
+    entered = set()
+    for folder, below, files in os.walk(base, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in entered:
+            below.clear()
+            continue
+        entered.add(real)
+        yield Path(folder), below, files
+
+
+def walk(base: Path) -> Iterator[Path]:
+    """What lies below ``base``, up to a sensible number; links that lead nowhere are left out."""
+    found = (folder / name for folder, below, files in folders(base) for name in [*below, *files])
+    return (path for path in islice(found, _MOST) if os.path.exists(path))
 
 
 def resolve(name: str, folder: str) -> Path:

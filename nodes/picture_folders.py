@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from itertools import islice
 from pathlib import Path
 
@@ -20,8 +19,8 @@ def choices() -> list[str]:
 def _folders(base: Path) -> list[Path]:
     from ..shapegen4d_core.video.images import SUFFIXES
 
-    below = islice(os.walk(base), _MOST)
-    found = [Path(folder) for folder, _, files in below if any(name.lower().endswith(SUFFIXES) for name in files)]
+    below = islice(listed_files.folders(base), _MOST)
+    found = [folder for folder, _, files in below if any(name.lower().endswith(SUFFIXES) for name in files)]
     return [folder for folder in found if folder != base]
 
 

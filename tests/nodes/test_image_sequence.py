@@ -53,6 +53,15 @@ def test_folders_with_pictures_are_listed(nodes, base, run):
     assert run("LoadImageSequence", folder="made [output]").result[1] == 2
 
 
+def test_linked_folders_are_listed_and_read_and_circles_end(nodes, base, run, tmp_path):
+    fill(tmp_path / "renders" / "walk", 2)
+    (base / "input").mkdir(exist_ok=True)
+    (base / "input" / "farm").symlink_to(tmp_path / "renders")
+    (tmp_path / "renders" / "walk" / "again").symlink_to(tmp_path / "renders")
+    assert [name for name in listed(nodes) if name.startswith("farm")] == ["farm/walk"]
+    assert run("LoadImageSequence", folder="farm/walk").result[1] == 2
+
+
 @pytest.mark.parametrize("name", ["../secret", "/etc", "one/../../secret", "gone", "", "gone [output]", "picture.png"])
 def test_nothing_outside_the_folders_is_read(run, base, name):
     fill(base / "secret", 2)
