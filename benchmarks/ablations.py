@@ -56,7 +56,7 @@ TABLE3 = {
     "full": Variant("full model", adapter=_adapter("full")),
     "unaligned": Variant("without aligned latents", adapter=_adapter("unaligned", latents=INDEPENDENT)),
     "independent": Variant(
-        "without shared noise", method="adapter-independent", adapter=_adapter("independent", shared=False)
+        "without shared noise", method="adapter-independent", adapter=_adapter("independent", correlation=0.0)
     ),
     "temporal": Variant("1D temporal attention", adapter=_adapter("temporal", changes={"attention": "temporal"})),
     "shape": Variant("without image tokens", adapter=_adapter("shape", changes={"attention": "shape"})),

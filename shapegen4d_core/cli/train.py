@@ -42,7 +42,8 @@ def _budget(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--rate", type=float, help="learning rate (default: 0.002; 5e-5 with --model)")
     group.add_argument("--optimizer", choices=("muon", "adamw"), help="default: muon; adamw with --model")
     group.add_argument("--clean", type=float, default=0.0, help="adapter: share of clips with some frames held clean")
-    group.add_argument("--independent-noise", action="store_true", help="adapter: noise per frame (an ablation)")
+    text = "adapter: of the noise between frames; 1 (default) is one noise for all, 0 one for each"
+    group.add_argument("--correlation", type=float, default=1.0, help=text)
     group.add_argument("--shift", type=float, help="base: shift of noise levels in training (default: 4; 1 is none)")
     group.add_argument("--unordered", action="store_true", help="base: no slot embedding, as the published model")
     group.add_argument("--seed", type=int, default=0)
@@ -133,7 +134,7 @@ def _train_stage(stages, chosen: argparse.Namespace) -> None:
     settings = _settings(chosen)
     with join(chosen.device) as workers, bar(chosen.stage, chosen.quiet or not workers.main) as progress:
         if chosen.stage == "adapter":
-            options = stages.AdapterOptions(shared=not chosen.independent_noise, clean=chosen.clean)
+            options = stages.AdapterOptions(correlation=chosen.correlation, clean=chosen.clean)
             stages.run_adapter(
                 chosen.data, chosen.folder, settings, workers, chosen.model, options, progress=progress
             )

@@ -46,9 +46,11 @@ class AdapterLoss(nn.Module):
 
 
 def adapter_batches(
-    bank: FrameBank, shift: float, drop: float, shared: bool = True, clean: float = 0.0, seed: int = 0
+    bank: FrameBank, shift: float, drop: float, correlation: float = 1.0, clean: float = 0.0, seed: int = 0
 ) -> Batches:
-    """Batches of whole clips: one sigma and, when ``shared``, one noise per clip (False: the paper's ablation).
+    """Batches of whole clips: one sigma per clip, and noise of which the share ``correlation`` (of the variance) is one
+    for all frames: 1 as in the paper, 0 its ablation. Below 1 differences of frames are noisy as well, so that the
+    adapter does not learn to take those of its own earlier steps for the truth.
 
     ``clean``: share of clips in which some frames are held clean.
     """
@@ -60,7 +62,7 @@ def adapter_batches(
         sigma = np.repeat(noise_levels(total, shift, rng)[:, None], frames, axis=1)
         keep = (rng.random(total) >= drop).astype(np.float32)[rows]
         held = clean_frames(total, frames, clean, rng)
-        noise = rng.standard_normal((total, 1 if shared else frames, *bank.latents.shape[2:]), dtype=np.float32)[rows]
+        noise = _noise((total, frames, *bank.latents.shape[2:]), correlation, rng)[rows]
         small = {"noise": noise, "sigma": np.where(held, 0.0, sigma).astype(np.float32)[rows], "keep": keep}
         every = [np.repeat(part[rows], frames, axis=0) for part in (clip, flip, order, gain)]
         count = len(every[0]) // frames
@@ -69,6 +71,17 @@ def adapter_batches(
         return whole | {key: sent(value, bank.device) for key, value in small.items()}
 
     return batch
+
+
+def _noise(shape: tuple[int, ...], correlation: float, rng: np.random.Generator) -> np.ndarray:
+    """Unit normal noise [B,T,N,C] float32, [B,1,N,C] when it is the same in all frames."""
+    total, frames, *rest = shape
+    parts = []
+    if correlation > 0:
+        parts.append(np.float32(correlation**0.5) * rng.standard_normal((total, 1, *rest), dtype=np.float32))
+    if correlation < 1:
+        parts.append(np.float32((1 - correlation) ** 0.5) * rng.standard_normal(shape, dtype=np.float32))
+    return sum(parts)
 
 
 def adapter_validation(bank: FrameBank, limit: int = 16) -> Callable[[AdapterLoss], dict[str, float]]:

@@ -74,16 +74,20 @@ class BaseOptions:
 class AdapterOptions:
     """What the adapter stage may change: the ablations of the paper's Table 3 and clean context frames.
 
-    shared: one noise for all frames of a clip. clean: share of clips in which some frames are held clean. changes:
+    correlation: of the noise between the frames of a clip, 1 (one noise for all) to 0. clean: share of clips in which some frames are held clean. changes:
     fields of the adapter's configuration, such as ``attention``. folder: name of the stage's folder in the run;
     latents: file of the latents it learns from.
     """
 
-    shared: bool = True
+    correlation: float = 1.0
     clean: float = 0.0
     changes: dict = field(default_factory=dict)
     folder: str = "adapter"
     latents: str = LATENTS
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.correlation <= 1.0:
+            raise InputError(f"correlation is {self.correlation}; it must lie between 0 and 1 (--correlation).")
 
 
 def slots_of(clips: dict[str, np.ndarray], anchors: np.ndarray) -> np.ndarray:
@@ -222,7 +226,8 @@ def run_adapter(
     base.to(device=workers.device, dtype=torch.bfloat16 if half else None)
     loss = AdapterLoss(adapter, base.encoder, base.denoiser)
     stage = _stage(loss, settings, [adapter, base.denoiser], options)
-    stage.batches = adapter_batches(bank, config.train_time_shift, DROP, options.shared, options.clean, settings.seed)
+    noise = {"correlation": options.correlation, "clean": options.clean, "seed": settings.seed}
+    stage.batches = adapter_batches(bank, config.train_time_shift, DROP, **noise)
     stage.evaluate = adapter_validation(held_out)
     stage.picture = partial(generation_sheet, run, held_out) if model is None else None
     train(stage, run / options.folder, settings, workers, **callbacks)

@@ -9,6 +9,7 @@ from shapegen4d_core.training.adapter import AdapterLoss, adapter_batches
 from shapegen4d_core.training.bank import FrameBank, network_pixels
 from shapegen4d_core.training.base import BaseLoss, base_batches, data_error
 from shapegen4d_core.training.draws import clean_frames, noise_levels
+from shapegen4d_core.training.stages import AdapterOptions
 from shapegen4d_core.training.vae import PointBank, VAELoss, mirrored, vae_batches
 
 SIZE, FRAMES, CLIPS, SLOTS = 28, 3, 4, 8
@@ -139,12 +140,24 @@ def test_dropped_pictures_do_not_reach_the_base(config, bank):
     assert first.item() == second.item() != kept.item()
 
 
-@pytest.mark.parametrize("shared", [True, False])
-def test_adapter_batches_share_noise_when_asked(bank, shared):
-    batch = adapter_batches(bank, 4.0, 0.0, shared)(0, slice(0, 2), 2)
-    assert batch["noise"].shape == (2, 1 if shared else FRAMES, SLOTS, 8)
+@pytest.mark.parametrize("correlation", [1.0, 0.75, 0.5, 0.0])
+def test_adapter_batches_share_noise_as_asked(bank, correlation):
+    batch = adapter_batches(bank, 4.0, 0.0, correlation)(0, slice(0, 2), 2)
+    assert batch["noise"].shape == (2, 1 if correlation == 1 else FRAMES, SLOTS, 8)
+    many = adapter_batches(bank, 4.0, 0.0, correlation)(0, slice(0, 400), 400)["noise"]
+    frames = many.expand(-1, FRAMES, -1, -1).transpose(0, 1).flatten(1)
+    told = torch.corrcoef(frames)
+    expected = correlation + (1 - correlation) * torch.eye(FRAMES)
+    torch.testing.assert_close(told, expected, atol=0.03, rtol=0)
+    assert abs(float(many.std()) - 1) < 0.02
     assert batch["sigma"].shape == (2, FRAMES) and batch["pixels"].shape == (2, FRAMES, 4, SIZE, SIZE)
     assert torch.equal(batch["sigma"], batch["sigma"][:, :1].expand_as(batch["sigma"]))
+
+
+@pytest.mark.parametrize("correlation", [-0.1, 1.5, float("nan")])
+def test_correlations_out_of_range_are_named(correlation):
+    with pytest.raises(InputError, match="correlation is .*--correlation"):
+        AdapterOptions(correlation=correlation)
 
 
 def test_fresh_adapter_loss_equals_the_base_loss(config, bank):
