@@ -74,9 +74,9 @@ class BaseOptions:
 class AdapterOptions:
     """What the adapter stage may change: the ablations of the paper's Table 3 and clean context frames.
 
-    correlation: of the noise between the frames of a clip, 1 (one noise for all) to 0. clean: share of clips in which some frames are held clean. changes:
-    fields of the adapter's configuration, such as ``attention``. folder: name of the stage's folder in the run;
-    latents: file of the latents it learns from.
+    correlation: of the noise between the frames of a clip, 1 (one noise for all) to 0. clean: share of clips in which
+    some frames are held clean. changes: fields of the adapter's configuration, such as ``attention``. folder: name of
+    the stage's folder in the run; latents: file of the latents it learns from.
     """
 
     correlation: float = 1.0
