@@ -150,10 +150,11 @@ def _tiny() -> ModelConfig:
         frame="view",
         train_time_shift=4.0,
         foreground_ratio=0.9,
-        steps=12,
-        guidance=2.5,
+        steps=3,
+        guidance=1.25,
         time_shift=3.0,
         zero_init=False,
+        ensemble_size=16,
         frames=8,
     )
 
