@@ -26,7 +26,7 @@ def main() -> None:
     model = models.load("tiny")
     clip = example_path("creature")
     clip = load_clip(clip, count=8, size=84, foreground_ratio=model.config.foreground_ratio)
-    tokens, settings = encode_clip(model, clip), sampler_settings(model, steps=chosen.steps)
+    tokens, settings = encode_clip(model, clip), sampler_settings(model, steps=chosen.steps, ensemble_size=1)
     plain, watched, pictures = [], [], []
     for _ in range(chosen.repeats):
         plain.append(_timed(lambda: sample_latents(model, tokens, settings)))

@@ -220,5 +220,5 @@ def test_ray_writes_the_same_bytes(folder, tmp_path, fast):
 
 def test_without_ray_the_package_is_named(monkeypatch, fast):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(InputError, match=r"shapegen4d\[ray\]"):
+    with pytest.raises(InputError, match=r"pip install 'ray"):
         list(ray_backend.run_on_ray(print, [("a", 1)]))

@@ -66,7 +66,7 @@ def test_plots_without_matplotlib_name_the_extra(report, tmp_path, monkeypatch):
         return original(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(InputError, match=r"shapegen4d\[evaluate\]"):
+    with pytest.raises(InputError, match=r"pip install matplotlib"):
         write_plots(tmp_path, report)
 
 

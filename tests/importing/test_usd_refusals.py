@@ -249,7 +249,7 @@ def test_progress_and_rate(tmp_path, unprobed):
 def test_without_the_library_the_pip_command_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(usd_library, "import_module", lambda name: (_ for _ in ()).throw(ImportError(name)))
     for action in (lambda: read_usd(tmp_path / "a.usdc"), lambda: write_usd(waving(), tmp_path / "a.usdc")):
-        with pytest.raises(InputError, match=r"pip install 'shapegen4d\[usd\]'"):
+        with pytest.raises(InputError, match=r"pip install usd-core"):
             action()
     assert list(tmp_path.iterdir()) == []
 
