@@ -237,6 +237,8 @@ def _start_noises(noise: Any, settings: Any, shape: tuple[int, int, int]) -> Any
     say; None without one."""
     import torch
 
+    from ..shapegen4d_core.sampling.noise import correlated
+
     if noise is None:
         return None
     frames, *rest = shape
@@ -245,8 +247,7 @@ def _start_noises(noise: Any, settings: Any, shape: tuple[int, int, int]) -> Any
     members = drawn.split(draws)
     if settings.noise != "correlated":
         return members
-    weight = settings.correlation
-    return [weight**0.5 * member[:1] + (1 - weight) ** 0.5 * member[1:] for member in members]
+    return [correlated(member[:1], member[1:], settings.correlation) for member in members]
 
 
 def _label(model: host.HostModel, frames: int, symmetry: str, geometry_type: str) -> Any:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from ..errors import InputError
-from ..setting_checks import is_finite
+from ..setting_checks import check_whole, is_finite
 from .config import (
     AdapterConfig,
     ClipVisionConfig,
@@ -62,8 +62,7 @@ class ModelConfig:
                 f"foreground_ratio is {self.foreground_ratio}; it must be above 0 and at most 1."
             )
         for key in ("steps", "ensemble_size", "frames"):
-            if getattr(self, key) < 1:
-                raise InputError(f"{key} is {getattr(self, key)}; it must be at least 1.")
+            check_whole(key, getattr(self, key), 1)
         for key in ("train_time_shift", "time_shift"):
             if not getattr(self, key) > 0:
                 raise InputError(f"{key} is {getattr(self, key)}; it must be above 0 (1 means no shift).")

@@ -69,14 +69,14 @@ def recognised_config(key: str, weights: Weights) -> Any:
     if odd:
         types = f"keeps tensors as {', '.join(odd)}, read are {', '.join(FLOAT_TYPES)}"
         raise InputError(f"{weights.label} {types}{_advice(key)}.")
+    given = header_json(weights, "config") if "config" in weights.metadata else None
     try:
-        if "config" in weights.metadata:
-            return part.config.from_dict(header_json(weights, "config"))
+        if given is not None:
+            return part.config.from_dict(given)
         beside = config_beside(part, weights)
         return config_of(part, weights, None if beside is None else read_json(beside), look_beside=False)
     except InputError as error:
-        named = weights.label in str(error)
-        raise InputError(str(error) if named else f"{weights.label} cannot be used: {error}") from error
+        raise InputError(f"{weights.label} cannot be used: {error}") from error
     except (TypeError, ValueError, ArithmeticError, AttributeError, LookupError) as error:
         raise InputError(f"{weights.label} cannot be used: its configuration is damaged ({error}).") from error
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy
 import torch
 from torch import Tensor
@@ -11,6 +13,7 @@ from ..errors import InputError
 NOISE_MODES = ("shared", "independent", "correlated")
 _SHARED_STREAM = 0
 _FRAME_STREAM = 1
+Values = TypeVar("Values")
 
 
 def draw(
@@ -34,17 +37,27 @@ def draw(
     check_noise(mode, correlation, seed)
     clips, frames, latents, channels = shape
     weight = {"shared": 1.0, "independent": 0.0}.get(mode, correlation)
-    result = torch.zeros(shape)
     more = (member,) if member else ()
-    for b in range(clips):
-        clip = first_clip + b
-        if weight > 0.0:
-            result[b] = weight**0.5 * _normal((latents, channels), seed, _SHARED_STREAM, clip, 0, *more)
-        if weight < 1.0:
-            for t in range(frames):
-                own = _normal((latents, channels), seed, _FRAME_STREAM, clip, first_frame + t, *more)
-                result[b, t] += (1.0 - weight) ** 0.5 * own
+
+    def normal(stream: int, clip: int, frame: int) -> Tensor:
+        return _normal((latents, channels), seed, stream, clip, frame, *more)
+
+    result = torch.zeros(shape)
+    for b, clip in enumerate(range(first_clip, first_clip + clips)):
+        shared = normal(_SHARED_STREAM, clip, 0) if weight > 0.0 else 0.0
+        for t in range(frames):
+            own = normal(_FRAME_STREAM, clip, first_frame + t) if weight < 1.0 else 0.0
+            result[b, t] = correlated(shared, own, weight)
     return result
+
+
+def correlated(shared: Values, own: Values, correlation: float) -> Values:
+    """Noise of unit variance of which all frames have the share ``correlation``, 0..1, of the variance in common.
+
+    shared, own: unit normal noise, of all frames and of each, as tensors or arrays that broadcast. Source: extension
+    notes section 3.
+    """
+    return correlation**0.5 * shared + (1.0 - correlation) ** 0.5 * own
 
 
 def check_noise(mode: str, correlation: float, seed: int) -> None:

@@ -6,7 +6,7 @@ Source: spec section 4; extension notes sections 3, 4 and 7.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -85,7 +85,7 @@ def sample(
         )
     clips, frames = batched.shape[:2]
     starts = _start_noises(noise, settings, clips, frames, denoiser.config)
-    x = next(starts).to(device).flatten(0, 1)
+    x = starts[0].to(device).flatten(0, 1)
     levels = _levels(settings, sigmas)
     anchors = _anchors(clean_latents, clean_frames, x, clips, frames)
     if frame_times is not None and frame_times.shape != (frames,):
@@ -102,6 +102,7 @@ def sample(
         batched.flatten(0, 1).to(device, dtype),
         None if label is None else _per_frame("label", label, clips, frames).to(device, dtype),
         *_portions(settings, sizes, None if adapter is None else frames, device),
+        dtype=dtype,
     )
     shape, finished = (*tokens.shape[:-2], *x.shape[1:]), torch.zeros_like(x)
     steps, size = len(levels) - 1, settings.ensemble_size
@@ -112,9 +113,9 @@ def sample(
         tick(progress, check, member * steps + step, size * steps, estimate)
 
     with cancellable(check, denoiser, adapter):
-        for member in range(size):
-            x = x if member == 0 else next(starts).to(device).flatten(0, 1)
-            finished += _integrate(x, levels, settings, partial(velocity, dtype=dtype), anchors, partial(told, member))
+        for member, start in enumerate(starts):
+            x = start.to(device).flatten(0, 1)
+            finished += _integrate(x, levels, settings, velocity, anchors, partial(told, member))
     return (finished / size).reshape(shape).to(tokens.device)
 
 
@@ -193,7 +194,7 @@ def _levels(settings: SamplerSettings, sigmas: Tensor | None) -> list[float]:
 
 def _start_noises(
     noise: Tensor | Sequence[Tensor] | None, settings: SamplerSettings, clips: int, frames: int, config: DenoiserConfig
-) -> Iterator[Tensor]:
+) -> list[Tensor]:
     """Start noise [B, T, N, C] float32 of each member of the ensemble, drawn or given."""
     size = settings.ensemble_size
     if size > 1 and not config.slot_count:
@@ -202,11 +203,11 @@ def _start_noises(
             "averaged; set ensemble_size to 1."
         )
     if noise is None:
-        return (_start_noise(None, settings, clips, frames, config, member) for member in range(size))
+        return [_start_noise(None, settings, clips, frames, config, member) for member in range(size)]
     given = [noise] if isinstance(noise, Tensor) else list(noise)
     if len(given) != size:
         raise InputError(f"{len(given)} start noises were given, but ensemble_size is {size}; give one per member.")
-    return (_start_noise(one, settings, clips, frames, config) for one in given)
+    return [_start_noise(one, settings, clips, frames, config) for one in given]
 
 
 def _start_noise(

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..errors import InputError
+from ..setting_checks import check_whole
 from .guidance import GUIDANCE_MODES
 from .noise import check_noise
 from .schedule import SMALLEST_SIGMA
@@ -60,9 +61,7 @@ class SamplerSettings:
             )
         if self.zero_steps < 0:
             raise InputError(f"zero_steps is {self.zero_steps!r}; it must be at least 0.")
-        size = self.ensemble_size
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise InputError(f"ensemble_size is {size!r}; it must be a whole number of at least 1 (1 = one draw).")
+        check_whole("ensemble_size", self.ensemble_size, 1)
         for name in ("latent_count", "frames_per_call", "rows_per_call"):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..models.adapter import SpatioTemporalAdapter
 from ..models.denoiser import Denoiser
 from ..models.image_encoder import ImageEncoder
+from ..sampling.noise import correlated
 from .bank import FrameBank, sent
 from .base import data_error, velocity_errors
 from .draws import clean_frames, colour_changes, generator, noise_levels
@@ -75,13 +76,10 @@ def adapter_batches(
 
 def _noise(shape: tuple[int, ...], correlation: float, rng: np.random.Generator) -> np.ndarray:
     """Unit normal noise [B,T,N,C] float32, [B,1,N,C] when it is the same in all frames."""
-    total, frames, *rest = shape
-    parts = []
-    if correlation > 0:
-        parts.append(np.float32(correlation**0.5) * rng.standard_normal((total, 1, *rest), dtype=np.float32))
-    if correlation < 1:
-        parts.append(np.float32((1 - correlation) ** 0.5) * rng.standard_normal(shape, dtype=np.float32))
-    return sum(parts)
+    total, _, *rest = shape
+    shared = rng.standard_normal((total, 1, *rest), dtype=np.float32) if correlation > 0 else 0.0
+    own = rng.standard_normal(shape, dtype=np.float32) if correlation < 1 else 0.0
+    return correlated(shared, own, correlation)
 
 
 def adapter_validation(bank: FrameBank, limit: int = 16) -> Callable[[AdapterLoss], dict[str, float]]:

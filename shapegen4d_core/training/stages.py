@@ -29,6 +29,7 @@ from ..models.saving import save_part
 from ..models.shape_vae import ShapeVAE
 from ..models.vae_blocks import CrossBlock, SelfBlock
 from ..progress import Check, Progress
+from ..setting_checks import check_between
 from ..storage import atomic_path
 from .adapter import AdapterLoss, adapter_batches, adapter_validation
 from .bank import FrameBank
@@ -86,8 +87,7 @@ class AdapterOptions:
     latents: str = LATENTS
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.correlation <= 1.0:
-            raise InputError(f"correlation is {self.correlation}; it must lie between 0 and 1 (--correlation).")
+        check_between("correlation", self.correlation, 0, 1, " (--correlation)")
 
 
 def slots_of(clips: dict[str, np.ndarray], anchors: np.ndarray) -> np.ndarray:

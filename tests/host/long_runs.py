@@ -8,7 +8,7 @@ from typing import Any
 import av
 import numpy as np
 
-from tests.host.workflows import ours, shown
+from tests.host.workflows import example_meshes, ours, shown
 
 PANDA = Path(__file__).resolve().parents[1] / "data" / "animated" / "panda_walk.glb"
 MANY = 100
@@ -34,14 +34,8 @@ def film(path: Path, frames: int, side: int = 64) -> Path:
 
 def chain(nodes: dict[str, Any], long_film: str) -> dict[str, Any]:
     """From the example clip to tracked meshes, on little; ``long_film`` is a file of the input folder."""
-    model = ["model", 0]
     return {
-        "model": ours(nodes, "LoadShapeGen4DModel"),
-        "video": ours(nodes, "ExampleVideo"),
-        "clip": ours(nodes, "LoadVideoFrames", model=model, video=["video", 0], count=4),
-        "tokens": ours(nodes, "EncodeDINO", model=model, clip=["clip", 0]),
-        "latents": ours(nodes, "Sample4DLatents", model=model, tokens=["tokens", 0], steps=4),
-        "meshes": ours(nodes, "DecodeSDFSequence", model=model, latents=["latents", 0], resolution=32),
+        **example_meshes(nodes, {"count": 4}, steps=4, resolution=32),
         "posed": ours(nodes, "RegisterPose", meshes=["meshes", 0], clip=["clip", 0], views=16, rivals=1),
         "tracked": ours(nodes, "TrackTopology", meshes=["posed", 0], faces=400, iterations=2, coarse_iterations=2,
                         on_change="force"),

@@ -17,11 +17,12 @@ from PIL import Image
 from tests.clients.three import CHROMIUM_ABSENT, chromium
 from tests.host.browser import Page
 from tests.host.server import PACK
-from tests.host.workflows import OURS, PAGES, api_copy, downloads, ready
+from tests.host.workflows import OURS, downloads, ready
+from tests.nodes.pages import PAGES, api_copy
 
 pytestmark = pytest.mark.host
 FULL = os.environ.get("HOST_TESTS") == "full"
-SMALLER_ON_THE_PAGE = [("DecodeSDFSequence", "resolution", 64), ("Sample4DLatents", "steps", 6)]
+SMALLER_ON_THE_PAGE = [("DecodeSDFSequence", "resolution", 64), ("Sample4DLatents", "ensemble_size", 2)]
 FIRST = "quick_start_tiny" if any(page.stem == "quick_start_tiny" for page in PAGES) else "video_to_4d"
 READY = "!!(window.app && app.graph && app.canvas && window.LiteGraph && LiteGraph.registered_node_types)"
 NODES = """app.graph.nodes.map(node => ({type: node.type, known: node.type in LiteGraph.registered_node_types,

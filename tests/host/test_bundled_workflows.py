@@ -12,7 +12,8 @@ import trimesh
 from shapegen4d_core.manifest import MANIFEST
 from tests.host import reopen
 from tests.host.client import Refused, Run
-from tests.host.workflows import OURS, PAGES, api_copy, downloads, of_kind, ready, smaller
+from tests.host.workflows import OURS, downloads, of_kind, ready, smaller
+from tests.nodes.pages import PAGES, api_copy
 
 pytestmark = pytest.mark.host
 FULL = os.environ.get("HOST_TESTS") == "full"  # with the settings of the files: minutes instead of seconds

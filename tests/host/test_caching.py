@@ -30,7 +30,7 @@ def workflow(client, nodes, tmp_path):
         "film": {"class_type": "LoadVideo", "inputs": {"file": clip}},
         "clip": ours(nodes, "LoadVideoFrames", model=MODEL, video=["film", 0], count=3),
         "tokens": ours(nodes, "EncodeDINO", model=MODEL, clip=["clip", 0]),
-        "latents": ours(nodes, "Sample4DLatents", model=MODEL, tokens=["tokens", 0], steps=2),
+        "latents": ours(nodes, "Sample4DLatents", model=MODEL, tokens=["tokens", 0], steps=2, ensemble_size=1),
         "meshes": ours(nodes, "DecodeSDFSequence", model=MODEL, latents=["latents", 0], resolution=24),
         "saved": ours(nodes, "SaveMeshSequence", meshes=["meshes", 0], filename_prefix="3d/cached"),
         "panda": ours(nodes, "LoadMeshSequence", file="3d/cached.glb"),

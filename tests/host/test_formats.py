@@ -59,7 +59,7 @@ def test_latents_are_saved_and_decoded_later(client, nodes):
         "video": ours(nodes, "ExampleVideo"),
         "clip": ours(nodes, "LoadVideoFrames", model=["model", 0], video=["video", 0], count=3),
         "tokens": ours(nodes, "EncodeDINO", model=["model", 0], clip=["clip", 0]),
-        "latents": ours(nodes, "Sample4DLatents", model=["model", 0], tokens=["tokens", 0], steps=2),
+        "latents": ours(nodes, "Sample4DLatents", model=["model", 0], tokens=["tokens", 0], steps=2, ensemble_size=1),
         "save": ours(nodes, "SaveLatents", latents=["latents", 0], filename_prefix=prefix),
         "shown": shown(["save", 1]),
     })  # fmt: skip

@@ -6,24 +6,18 @@ import time
 
 import pytest
 
-from tests.host.workflows import ours, shown
+from tests.host.workflows import example_meshes, ours, shown
 
 pytestmark = pytest.mark.host
 TIMES = 5
 GROWTH = 1.1
 SETTLED_SECONDS = 0.7  # in which an idle host does what it was told
-MODEL = ["model", 0]
 
 
 def workflow(nodes, seed):
     """From the example clip to textured pictures and a file, nothing of it kept from the run before."""
     return {
-        "model": ours(nodes, "LoadShapeGen4DModel"),
-        "video": ours(nodes, "ExampleVideo"),
-        "clip": ours(nodes, "LoadVideoFrames", model=MODEL, video=["video", 0], size=512),
-        "tokens": ours(nodes, "EncodeDINO", model=MODEL, clip=["clip", 0]),
-        "latents": ours(nodes, "Sample4DLatents", model=MODEL, tokens=["tokens", 0], steps=4, seed=seed),
-        "meshes": ours(nodes, "DecodeSDFSequence", model=MODEL, latents=["latents", 0], resolution=64),
+        **example_meshes(nodes, {"size": 512}, steps=4, resolution=64, seed=seed),
         "images": ours(nodes, "RenderMeshSequence", meshes=["meshes", 0], width=256, height=256),
         "saved": ours(nodes, "SaveMeshSequence", meshes=["meshes", 0], filename_prefix="3d/memory"),
         "shown": shown(["images", 0]),

@@ -7,20 +7,14 @@ import threading
 import pytest
 
 from tests.host.client import Client
-from tests.host.workflows import ours, shown
+from tests.host.workflows import example_meshes, ours, shown
 
 pytestmark = pytest.mark.host
-MODEL = ["model", 0]
 
 
 def workflow(nodes, seed):
     return {
-        "model": ours(nodes, "LoadShapeGen4DModel"),
-        "video": ours(nodes, "ExampleVideo"),
-        "clip": ours(nodes, "LoadVideoFrames", model=MODEL, video=["video", 0], count=3),
-        "tokens": ours(nodes, "EncodeDINO", model=MODEL, clip=["clip", 0]),
-        "latents": ours(nodes, "Sample4DLatents", model=MODEL, tokens=["tokens", 0], steps=5, seed=seed),
-        "meshes": ours(nodes, "DecodeSDFSequence", model=MODEL, latents=["latents", 0], resolution=24),
+        **example_meshes(nodes, {"count": 3}, steps=5, resolution=24, seed=seed),
         "saved": ours(nodes, "SaveMeshSequence", meshes=["meshes", 0], filename_prefix="3d/page"),
         "path": shown(["saved", 1]),
     }

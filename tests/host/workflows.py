@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,13 @@ from shapegen4d_core.pipeline import encode_clip, sample_latents, sampler_settin
 from shapegen4d_core.video import load_clip, read_pictures
 from tests.host.client import Client
 from tests.nodes.host_run import DYNAMIC, children
+from tests.nodes.pages import API, NOT_RUN, api_copy, read
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted((ROOT / "workflows").glob("*.json"))
-ANIMATIONS = ROOT / "tests" / "data" / "animated"
+ANIMATIONS = API / "animated"
 ANIMATION = {"retexture_existing_sequence": "panda_walk.glb"}  # of the user; it has a texture; others get ripple.glb
 OURS = "ShapeGen4D_"
-NOT_RUN = (2, 4)  # muted and bypassed
 SMALLER = {  # the same work on less: quick enough for a test, and every path still taken
-    "Sample4DLatents": {"steps": 6},
+    "Sample4DLatents": {"ensemble_size": 2},
     "DecodeSDFSequence": {"resolution": 32},
     "RegisterPose": {"views": 32, "rivals": 1},
     "TrackTopology": {"faces": 400, "iterations": 4, "coarse_iterations": 4},
@@ -32,16 +29,6 @@ SMALLER = {  # the same work on less: quick enough for a test, and every path st
     "RenderMeshSequence": {"width": 128, "height": 128, "count": 8},
     "LoadMeshSequence": {"fps": 4.0},
 }
-
-
-def read(path: Path) -> dict[str, Any]:
-    """A JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def api_copy(name: str) -> dict[str, Any]:
-    """The API form of a bundled workflow by its name, without titles."""
-    return read(ROOT / "tests" / "data" / f"{name}_api.json")
 
 
 def downloads(page: Path) -> list[str]:
@@ -91,7 +78,7 @@ def _latents(folder: Path) -> Path:
     look = {"size": model.config.image_encoder.image_size, "foreground_ratio": model.config.foreground_ratio}
     with torch.inference_mode():
         tokens = encode_clip(model, load_clip(example_path("creature"), count=4, **look))
-        latents = sample_latents(model, tokens, sampler_settings(model, steps=2))
+        latents = sample_latents(model, tokens, sampler_settings(model, steps=2, ensemble_size=1))
     path = folder / "latents.safetensors"
     latents.save(path)
     return path
@@ -123,6 +110,20 @@ def ours(nodes: dict[str, Any], name: str, **given: Any) -> dict[str, Any]:
             chosen = given.get(entry.id, entry.default)
             inputs.update({f"{entry.id}.{child.id}": child.default for child in children(entry, chosen)})
     return {"class_type": OURS + name, "inputs": {**inputs, **given}}
+
+
+def example_meshes(nodes: dict[str, Any], clip: dict, steps: int, resolution: int, **sampling: Any) -> dict[str, Any]:
+    """From the bundled clip to meshes: nodes model, video, clip, tokens, latents and meshes; no ensemble."""
+    model = ["model", 0]
+    more = {"steps": steps, "ensemble_size": 1, **sampling}
+    return {
+        "model": ours(nodes, "LoadShapeGen4DModel"),
+        "video": ours(nodes, "ExampleVideo"),
+        "clip": ours(nodes, "LoadVideoFrames", model=model, video=["video", 0], **clip),
+        "tokens": ours(nodes, "EncodeDINO", model=model, clip=["clip", 0]),
+        "latents": ours(nodes, "Sample4DLatents", model=model, tokens=["tokens", 0], **more),
+        "meshes": ours(nodes, "DecodeSDFSequence", model=model, latents=["latents", 0], resolution=resolution),
+    }
 
 
 def shown(source: list[Any]) -> dict[str, Any]:

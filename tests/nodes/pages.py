@@ -21,9 +21,9 @@ def read(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def api_copy(page: Path) -> dict[str, Any]:
-    """The API form that is kept with the tests."""
-    return read(API / f"{page.stem}_api.json")
+def api_copy(name: str) -> dict[str, Any]:
+    """The API form of a bundled workflow, by its name, that is kept with the tests."""
+    return read(API / f"{name}_api.json")
 
 
 def widget_values(entry: dict[str, Any]) -> dict[str, Any]:

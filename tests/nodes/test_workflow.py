@@ -36,7 +36,7 @@ def test_these_are_bundled():
 
 
 def test_page_and_api_copy_agree(page):
-    copy = api_copy(page)
+    copy = api_copy(page.stem)
     assert all(entry["_meta"]["title"] for entry in copy.values())
     without_titles = {name: {"class_type": e["class_type"], "inputs": e["inputs"]} for name, e in copy.items()}
     assert to_api(read(page)) == without_titles
@@ -175,7 +175,7 @@ CHOSEN = {  # where a workflow is to differ
 def test_values_are_the_defaults_of_the_schema(nodes, page, form):
     """A workflow that repeats an old default would hide a better one."""
     differ = set()
-    for entry in (api_copy(page) if form == "api" else to_api(read(page))).values():
+    for entry in (api_copy(page.stem) if form == "api" else to_api(read(page))).values():
         if entry["class_type"] in nodes:
             for name, given in shown_inputs(nodes[entry["class_type"]], entry["inputs"]):
                 value = entry["inputs"].get(name)

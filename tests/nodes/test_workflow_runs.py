@@ -84,7 +84,7 @@ class Core:
 def test_workflow_runs(nodes, frames, pictures, files, chain, core, page, tmp_path):
     path = tmp_path / "disc.webp"
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=100, lossless=True)
-    workflow = api_copy(page)
+    workflow = api_copy(page.stem)
     for entry in workflow.values():
         entry["inputs"].update(SMALLER.get(entry["class_type"], {}))
     host = Core(path, frames, chain["model"])
