@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from tests.host.client import Refused
-from tests.host.workflows import ROOT, ours, shown
+from tests.host.server import ROOT
+from tests.host.workflows import ours, shown
 
 pytestmark = pytest.mark.host
 TINY = ROOT / "shapegen4d_core" / "assets" / "tiny"
