@@ -5,14 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from .errors import InputError
+from .optional_packages import needed
 
 SUFFIXES = (".usdz", ".usdc", ".usda")
 
 
 def usd_module(name: str) -> Any:
     """The module ``pxr.name``; raises InputError with the pip command where OpenUSD is not installed."""
-    try:
+    with needed("USD files need", "usd-core", "pxr"):
         return import_module(f"pxr.{name}")
-    except ImportError as error:
-        raise InputError("USD files need usd-core; install it with: pip install usd-core.") from error

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..data.jobs import FAILED, MADE, Outcome
 from ..data.shard_file import SPLITS
 from ..errors import InputError
+from ..optional_packages import needed
 
 
 def add_verbs(verbs: argparse._SubParsersAction) -> None:
@@ -58,12 +59,8 @@ def _procedural(chosen: argparse.Namespace) -> int:
 
 
 def _files(chosen: argparse.Namespace) -> int:
-    try:
+    with needed("Curation needs", "numba"):
         from ..data.curation import run, settings
-    except ImportError as error:
-        if error.name != "numba":
-            raise
-        raise InputError("Curation needs numba; install it with: pip install numba.") from error
     wanted = settings.preset(chosen.preset, **vars(chosen))
     rights = run.read_rights(chosen.licences, chosen.licence, chosen.attribution)
     outcomes: list[Outcome] = []

@@ -10,6 +10,7 @@ from ..data.shard_file import SPLITS
 from ..errors import InputError
 from .bars import bar
 from .extras import learning
+from .sampling_options import add_sampling, sampling_changes
 
 if TYPE_CHECKING:
     from ..evaluation.judge import Judge
@@ -35,10 +36,7 @@ def add_verbs(verbs: argparse._SubParsersAction) -> None:
     add("--resolution", type=int, default=64, help="cells of the grid per axis (default: 64)")
     add("--data", type=Path, help="shards the model was trained on, for the retrieval baselines")
     add("--workers", type=int, default=2, help="processes (default: 2)")
-    add("--steps", type=int)
-    add("--guidance", type=float)
-    add("--time-shift", type=float)
-    add("--ensemble-size", type=int)
+    add_sampling(add)
     add("-o", "--output", type=Path, help="folder for scores (resumable), report.json, report.md and plots")
     add("--sheet", type=Path, help="write a contact sheet .png of clips instead of figures; with --shards beside them")
     add("--sheet-clips", type=int, default=6, help="clips on the contact sheet (default: 6)")
@@ -127,8 +125,7 @@ def _shards(chosen: argparse.Namespace) -> None:
 def _sampling(model: ModelBundle, chosen: argparse.Namespace) -> SamplerSettings:
     from ..pipeline import sampler_settings
 
-    names = ("steps", "guidance", "time_shift", "ensemble_size")
-    return sampler_settings(model, **{name: getattr(chosen, name) for name in names})
+    return sampler_settings(model, **sampling_changes(chosen))
 
 
 def _anchors(model: str) -> Any:

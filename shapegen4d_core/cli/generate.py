@@ -16,6 +16,7 @@ from ..progress import Progress
 from .bars import bar
 from .files import SAVED, SEQUENCES, WRITTEN, check_outputs, holds, write_sequence
 from .finishing import add_finishing, check_finishing, clip_size, finish
+from .sampling_options import add_sampling, sampling_changes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,10 +50,7 @@ def _add_settings(verb: argparse.ArgumentParser) -> None:
     add("--device", default="cpu", help="torch device, such as cpu or cuda (default: cpu)")
     add("--seed", type=int, default=0, help="start of the random numbers (default: 0)")
     add("--frames", type=int, help="frames to take, at equal times (default: the model's)")
-    add("--steps", type=int, help="denoising steps (default: the model's)")
-    add("--guidance", type=float, help="how strongly the shape follows the video; 1 is none (default: the model's)")
-    add("--ensemble-size", type=int, help="averages so many results, for models with slots (default: the model's)")
-    add("--time-shift", type=float, help="moves steps towards high noise; 1 is none (default: the model's)")
+    add_sampling(add)
     add("--noise", choices=("shared", "independent"), default="shared", help="start noise of the frames")
     add("--adapter-strength", type=float, default=1.0, help="share of the spatiotemporal layers, 0 to 1 or more")
     add("--resolution", type=int, default=128, help="cells of the decoding grid per axis (default: 128)")
@@ -78,9 +76,7 @@ def _generate(chosen: argparse.Namespace) -> None:
     check_finishing(chosen)
     decode = DecodeSettings(resolution=chosen.resolution, max_faces=chosen.max_faces)
     model = models.load(chosen.model, device=chosen.device)
-    names = ("seed", "steps", "guidance", "time_shift", "noise", "ensemble_size")
-    changes = {name: getattr(chosen, name) for name in names}
-    settings = sampler_settings(model, **changes)
+    settings = sampler_settings(model, seed=chosen.seed, noise=chosen.noise, **sampling_changes(chosen))
     with bar("frames", chosen.quiet) as progress:
         clip = _read(
             chosen.input,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..optional_packages import needed
 from .families import HELD_OUT, HELD_OUT_MOTIONS, TRAINING
 from .jobs import MADE, Outcome, run_jobs
 from .shard_file import checked_split, is_finished, shard_path, write_shard
@@ -89,10 +89,6 @@ def _description(name: str, asset: Any) -> dict[str, Any]:
 
 
 def _procedural() -> Any:
-    try:
+    with needed("Procedural shapes need", "numba"):
         from . import procedural
-    except ImportError as error:
-        if error.name != "numba":
-            raise
-        raise InputError("Procedural shapes need numba; install it with: pip install numba.") from error
     return procedural

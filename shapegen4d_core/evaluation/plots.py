@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
+from ..optional_packages import needed
 from ..storage import atomic_path
 from .measures import MEASURES
 
@@ -20,10 +20,8 @@ def write_plots(folder: Path, report: Mapping[str, Any]) -> list[Path]:
 
     Raises InputError, with the command that installs it, when matplotlib is missing.
     """
-    try:
+    with needed("Plots need", "matplotlib"):
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError("Plots need matplotlib; install it with: pip install matplotlib.") from error
     figures = {"intervals.png": _intervals(Figure, report)}
     if any(1 < len(groups) <= MOST_GROUPS for groups in report["groups"].values()):
         figures["groups.png"] = _groups(Figure, report)

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import InputError
+from ..optional_packages import missing
 from ..storage import check_folder, check_target, suffix_of
 
 
@@ -87,7 +88,7 @@ def check_destination(path: str | os.PathLike, options: Collection[str] = ()) ->
     path, entry = Path(path), format_of(path, "rig" in options)
     check_options(entry, path, options)
     if entry.package and find_spec(entry.package) is None:
-        raise InputError(f"Writing {path.suffix} needs usd-core; install it with: pip install usd-core.")
+        raise missing(f"Writing {path.suffix} needs", "usd-core")
     if entry.suffixes:
         check_target(path)
     else:

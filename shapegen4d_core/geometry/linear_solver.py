@@ -9,6 +9,7 @@ from scipy.sparse import csc_array
 from scipy.sparse.linalg import splu
 
 from ..errors import InputError
+from ..optional_packages import missing
 
 BACKENDS = ("auto", "scipy", "cholespy")
 
@@ -26,7 +27,7 @@ class Factored:
             raise InputError(f"Solver backend is {backend!r}; accepted are {', '.join(BACKENDS)}.")
         installed = importlib.util.find_spec("cholespy") is not None
         if backend == "cholespy" and not installed:
-            raise InputError("Solver backend cholespy is not installed; pip install cholespy, or take scipy.")
+            raise missing("The cholespy backend needs", "cholespy", ", or take scipy")
         matrix = csc_array(matrix)
         chosen = "cholespy" if backend != "scipy" and installed else "scipy"
         self._solve = _cholespy_factors(matrix) if chosen == "cholespy" else _scipy_factors(matrix)

@@ -22,6 +22,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..geometry.mesh import area_vectors
+from ..optional_packages import missing
 from ..progress import Check, Progress, tick
 from ..storage import read_value, write_value
 
@@ -113,7 +114,7 @@ def _run(
     vertices: np.ndarray, faces: np.ndarray, texture_size: int, progress: Progress | None, check: Check | None
 ) -> Unwrapped:
     if find_spec("xatlas") is None:
-        raise InputError("Unwrapping needs xatlas; install it with: pip install xatlas.")
+        raise missing("Unwrapping needs", "xatlas")
     with tempfile.TemporaryDirectory(prefix="unwrap_") as folder:
         source, target = Path(folder) / "in.npz", Path(folder) / "out.npz"
         padding = round(_GROWTH * gap_texels(texture_size))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..optional_packages import needed
 from ..storage import atomic_path
 from .records import LOG, read_log
 
@@ -41,10 +42,8 @@ def keep_curves(run: Path, folder: Path) -> list[Path]:
 
 def _drawn(logs: dict[str, list[dict[str, float]]]) -> Any:
     """One panel per stage over the samples seen; held-out figures as dots."""
-    try:
+    with needed("Curves need", "matplotlib"):
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError("Curves need matplotlib; install it with: pip install matplotlib.") from error
     figure = Figure(figsize=(4.2 * len(logs), 3.2), layout="constrained")
     for panel, (stage, rows) in zip(figure.subplots(1, len(logs), squeeze=False)[0], logs.items()):
         title, names = STAGES[stage]

@@ -20,7 +20,7 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
-from ..errors import InputError
+from ..optional_packages import needed
 from .settings import TrainSettings
 
 
@@ -97,10 +97,8 @@ def join(device: str | None = None) -> Iterator[Workers]:
 
     ``device`` "cpu" keeps to the CPU where there is a GPU. Raises InputError when accelerate is missing.
     """
-    try:
+    with needed("Training needs", "accelerate"):
         from accelerate import PartialState
-    except ImportError as error:
-        raise InputError("Training needs accelerate; install it with: pip install accelerate.") from error
     state = PartialState(cpu=device == "cpu" or not torch.accelerator.is_available())
     chosen = state.device if device in (None, "cpu") else torch.device(device)
     try:

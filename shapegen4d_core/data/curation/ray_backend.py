@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ...errors import InputError
+from ...optional_packages import needed
 from ..jobs import FAILED, Job, Outcome, Work, guarded
 
 
@@ -19,11 +19,9 @@ def run_on_ray(work: Work, jobs: Sequence[Job], workers: int = 1) -> Iterator[Ou
     """
     if not jobs:
         return
-    try:
+    with needed("The Ray backend needs", "ray[data]", "ray", ", or use processes"):
         import ray
         import ray.data
-    except ImportError as error:
-        raise InputError("Ray is missing; install it with: pip install 'ray[data]', or use processes.") from error
     started = not ray.is_initialized()
     if started:
         ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, configure_logging=False)
