@@ -1,10 +1,12 @@
 """Training throughput against model size and clip length, as ratios side by side in one run.
 
     python benchmarks/training.py                                  # one CPU core, float32
+    python benchmarks/training.py --precision float32 bf16         # both, side by side
     python benchmarks/training.py --device cuda --precision bf16 --batch 256 --compile
 
-Each row trains random data for a few steps, after a warm-up, on one process: samples per second, and the time of a
-sample relative to the first row of its table. Model size varies the width, clip length the frames of the adapter.
+Each row trains random data for a few steps, after a warm-up, on one process: samples per second in every precision, and
+the time of a sample relative to the first row of its table in the first one. Model size varies the width, clip length
+the frames of the adapter.
 """
 
 from __future__ import annotations
@@ -78,7 +80,7 @@ def seconds_per_sample(stage: Stage, settings: TrainSettings, device: torch.devi
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--precision", choices=("float32", "bf16"), default="float32")
+    parser.add_argument("--precision", nargs="+", choices=("float32", "bf16"), default=["float32"])
     parser.add_argument("--batch", type=int, default=16, help="frames of the base; the adapter takes batch/8 clips")
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--compile", action="store_true")
@@ -87,21 +89,27 @@ def main() -> None:
     if device.type == "cpu":
         torch.set_num_threads(1)
     settings = TrainSettings(
-        seconds=None, steps=1, batch=chosen.batch, precision=chosen.precision, compile=chosen.compile, save_seconds=1e9
+        seconds=None, steps=1, batch=chosen.batch, compile=chosen.compile, save_seconds=1e9
     )
-    print(f"{device}, {chosen.precision}, torch {torch.__version__}, {torch.get_num_threads()} thread(s)")
+    print(f"{device}, torch {torch.__version__}, {torch.get_num_threads()} thread(s)")
     tables = (
         ("base, frames", "base", "width", [(width, 8) for width in WIDTHS], chosen.batch),
         ("adapter, clips", "adapter", "frames", [(128, frames) for frames in FRAMES], max(1, chosen.batch // 8)),
     )
+    heads = " | ".join(f"per second, {precision}" for precision in chosen.precision)
     for title, kind, axis, sizes, batch in tables:
         first = None
-        print(f"\n| {title}: {axis} | per second | time per sample, relative |\n|---|---|---|")
+        print(f"\n| {title}: {axis} | {heads} | time per sample, relative |\n|{'---|' * (len(chosen.precision) + 2)}")
         for width, frames in sizes:
-            stage = stage_of(kind, sized(width, frames), device)
-            spent = seconds_per_sample(stage, replace(settings, batch=batch), device, chosen.steps)
-            first = first or spent
-            print(f"| {width if axis == 'width' else frames} | {1 / spent:.1f} | {spent / first:.2f} |", flush=True)
+            spent = []
+            for precision in chosen.precision:
+                wanted = replace(settings, batch=batch, precision=precision)
+                spent.append(
+                    seconds_per_sample(stage_of(kind, sized(width, frames), device), wanted, device, chosen.steps)
+                )
+            first = first or spent[0]
+            rates = " | ".join(f"{1 / seconds:.1f}" for seconds in spent)
+            print(f"| {width if axis == 'width' else frames} | {rates} | {spent[0] / first:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import warnings
 from pathlib import Path
 
 from ..errors import InputError
@@ -50,7 +51,8 @@ def _budget(group: argparse._ArgumentGroup) -> None:
 
 
 def _arithmetic(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--precision", choices=("float32", "bf16"), default="float32", help="bf16: autocast on a GPU")
+    autocast = "bf16: autocast, on GPUs and on CPUs with bfloat16 units"
+    group.add_argument("--precision", choices=("float32", "bf16"), default="float32", help=autocast)
     group.add_argument("--checkpointing", action="store_true", help="recompute activations: less memory, 1/3 more time")
     group.add_argument("--compile", action="store_true", help="torch.compile the loss; pays off in long runs on a GPU")
     group.add_argument("--parallel", choices=("ddp", "fsdp"), default="ddp", help="fsdp splits weights over processes")
@@ -129,6 +131,7 @@ def _train(chosen: argparse.Namespace) -> None:
 
 
 def _train_stage(stages, chosen: argparse.Namespace) -> None:
+    warnings.filterwarnings("ignore", "Mismatch dtype between input and weight")  # bf16 norms with float32 weights
     from ..training.workers import join
 
     settings = _settings(chosen)
