@@ -46,7 +46,7 @@ micro: $(VENV)/test.stamp
 	$(RUN) evaluate --model $(MICRO)/model --clips 2 --output $(MICRO)/report
 
 table: $(VENV)/test.stamp
-	$(RUN) curate --output $(DATA) --clips 5600
+	$(RUN) curate --output $(DATA) --clips 8800
 	$(RUN) evaluate --data $(DATA) --seeds 0,1,2 --output $(DATA)/report
 
 install: $(VENV)/test.stamp

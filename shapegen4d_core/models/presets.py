@@ -150,7 +150,7 @@ def _tiny() -> ModelConfig:
         train_time_shift=4.0,
         foreground_ratio=0.9,
         steps=3,
-        guidance=1.25,
+        guidance=1.0,
         time_shift=3.0,
         zero_init=False,
         ensemble_size=16,
