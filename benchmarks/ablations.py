@@ -143,6 +143,7 @@ def main() -> None:
         rows += fresh
     first = next(iter(variants))
     said = {**said, "model": f"{chosen.folder.name}, {chosen.steps} steps of {chosen.batch} per process and variant"}
+    said["sampling"] = {name: variant.sampling or "the model's own" for name, variant in variants.items()}
     titles = {name: variant.title for name, variant in variants.items()}
     report = build_report(rows, said, titles, [(first, name) for name in list(variants)[1:]])
     write_report(output, report)
