@@ -29,17 +29,24 @@ def pages(nodes, language):
     return [(schema, page(schema.node_id, language).read_text(encoding="utf-8")) for schema in schemas]
 
 
+def written(node):
+    """The text an expression is known to give, values within it shown as three dots; None for other expressions."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(part.value if isinstance(part, ast.Constant) else "..." for part in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
 @cache
 def spoken():
-    """What the code may say: every text in it, values between its parts shown as three dots."""
+    """What the code may say: every text in it, and the sentences about packages that are not installed."""
     said = []
     for path in [*(ROOT / "nodes").rglob("*.py"), *(ROOT / "shapegen4d_core").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="ascii"))):
-            if isinstance(node, ast.JoinedStr):
-                said.append("".join(part.value if isinstance(part, ast.Constant) else "..." for part in node.values))
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                said.append(node.value)
-    return said
+            said.append(written(node))
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("missing", "needed"):
+                what, package = (written(part) or "..." for part in node.args[:2])
+                said.append(f"{what} {package}; install it with: pip install")
+    return [text for text in said if text]
 
 
 def compared(found, expected, where):
