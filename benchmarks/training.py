@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,6 +86,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--compile", action="store_true")
     chosen = parser.parse_args()
+    warnings.filterwarnings("ignore", "Mismatch dtype between input and weight")  # bf16 norms with float32 weights
     device = torch.device(chosen.device)
     if device.type == "cpu":
         torch.set_num_threads(1)
