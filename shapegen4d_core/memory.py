@@ -17,6 +17,7 @@ from .errors import InputError
 Result = TypeVar("Result")
 
 GIB = 1 << 30
+CARDS = ("cuda", "xpu")  # devices with a memory of their own; what torch holds and does not use counts as free
 UNKNOWN_FREE_BYTES = 2 << 30  # assumed where the system does not say
 CONTAINERS = Path("/sys/fs/cgroup")
 CONTAINER_FILES = (  # limit, what is used of it, where cached files are told and by which name: version 2, version 1
@@ -32,11 +33,15 @@ def free_memory(device: torch.device | str = "cpu") -> int:
 
 
 def known_free_memory(device: torch.device | str = "cpu") -> int | None:
-    """Free bytes on a device, None where the system does not tell; the main memory's for all devices but CUDA's."""
+    """Free bytes on a device, None where the system does not tell; the main memory's for CPUs and what shares it."""
     device = torch.device(device)
-    if device.type == "cuda":
-        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return int(torch.cuda.mem_get_info(device)[0]) + cached
+    if device.type in CARDS:
+        card = getattr(torch, device.type)
+        try:
+            free = int(card.mem_get_info(device)[0])
+        except RuntimeError:  # some drivers of Intel's cards do not tell
+            return None
+        return free + card.memory_reserved(device) - card.memory_allocated(device)
     try:
         with open("/proc/meminfo") as lines:
             available = [line for line in lines if line.startswith("MemAvailable:")]

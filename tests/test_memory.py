@@ -46,6 +46,21 @@ def test_psutil_is_asked_where_there_is_no_proc(no_answer, monkeypatch):
         memory.require(6 * memory.GIB, "It", "take less")
 
 
+@pytest.mark.parametrize("device", memory.CARDS)
+def test_a_card_has_what_its_driver_and_torch_leave(monkeypatch, device):
+    card = SimpleNamespace(
+        mem_get_info=lambda _: (3000, 9000), memory_reserved=lambda _: 500, memory_allocated=lambda _: 100
+    )
+    monkeypatch.setattr(torch, device, card)
+    assert free_memory(device) == 3400
+
+    def silent(_):
+        raise RuntimeError("The device doesn't support querying the available free memory")
+
+    card.mem_get_info = silent
+    assert memory.known_free_memory(device) is None
+
+
 def test_what_counts_as_out_of_memory(monkeypatch):
     monkeypatch.delattr(torch, "OutOfMemoryError")  # torch before 2.5 has it below torch.cuda only
     assert all(out_of_memory(error) for error in OUT)
