@@ -18,7 +18,7 @@ from .parts import rotation
 from .procedural_shards import clip_names, generate
 from .shard_file import FRAMES, KEYS, checked_split, read_asset, shard_path, write_shard
 
-__all__ = ["clip_names", "generate", "read_asset", "read_shards", "shard_path", "write_shard"]
+__all__ = ["clip_names", "describe_shards", "generate", "read_asset", "read_shards", "shard_path", "write_shard"]
 
 _PER_VIEW = ("rgba", "azimuth", "elevation")
 _POSITIONS = ("surface", "sharp", "aligned", "aligned_sharp", "near", "uniform")
@@ -50,9 +50,7 @@ def read_shards(
     unknown = sorted(set(keys) - set(KEYS))
     if unknown:
         raise InputError(f"Shards hold no {', '.join(unknown)}; choose among {', '.join(KEYS)}.")
-    paths = sorted((Path(folder) / checked_split(split)).glob("*.safetensors"))
-    if not paths:
-        raise InputError(f"no {split} shards in {folder}; make them first with 'shapegen4d curate'")
+    paths = _paths(folder, split)
     shards = [_look(path, keys, frame) for path in paths]
     for shard in shards:
         for key in keys:
@@ -68,6 +66,21 @@ def read_shards(
         _fill(shard, {key: array[start : start + shard.views] for key, array in out.items()})
         start += shard.views
     return out
+
+
+def describe_shards(folder: str | Path, split: str) -> dict[str, Any]:
+    """The description of every shard of a split, by name: what two sets must share to be the same one.
+
+    Raises InputError when there are none, or damaged ones.
+    """
+    return {path.stem: read_asset(path) for path in _paths(folder, split)}
+
+
+def _paths(folder: str | Path, split: str) -> list[Path]:
+    paths = sorted((Path(folder) / checked_split(split)).glob("*.safetensors"))
+    if not paths:
+        raise InputError(f"no {split} shards in {folder}; make them first with 'shapegen4d curate'")
+    return paths
 
 
 def _say(shape: tuple[tuple[int, ...], np.dtype]) -> str:

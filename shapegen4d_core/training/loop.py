@@ -20,8 +20,8 @@ from ..storage import atomic_path
 from .average import Average
 from .optim import Optimizer, schedule
 from .records import Records
-from .settings import TrainSettings
-from .state import AVERAGE, STATE, load_state, save_state
+from .settings import TrainSettings, check_same
+from .state import AVERAGE, STATE, load_state, save_average, save_state
 from .workers import Workers, whole
 
 Batch = dict[str, Tensor]
@@ -63,7 +63,7 @@ def train(
     ``folder`` receives ``log.csv``, ``state.safetensors``, ``average.safetensors``, ``settings.json`` and ``sheets/``;
     a state found there is continued: same batches, same optimiser state, the recorded share of the budget spent.
     Averaged weights without a state are where the stage begins.
-    Raises InputError when the loss stops being finite, naming the step.
+    Raises InputError when the loss stops being finite, naming the step, and when what is there was trained otherwise.
     """
     run = _Run(stage, folder, settings, workers or Workers())
     while not run.finished():
@@ -77,12 +77,17 @@ class _Run:
     def __init__(self, stage: Stage, folder: Path, settings: TrainSettings, workers: Workers) -> None:
         self.stage, self.folder, self.settings, self.workers = stage, folder, settings, workers
         folder.mkdir(parents=True, exist_ok=True)
+        said = {**settings.to_dict(), "processes": workers.count, **stage.metadata}
+        begun = (folder / STATE).exists()
+        if begun:
+            check_same(folder, _read_json(folder / SETTINGS), _through_json(said))
+        elif (folder / AVERAGE).exists():
+            load_average(folder, stage.loss).train()
+        workers.wait()  # nobody writes what others still compare
         self.wrapped = workers.wrap(stage.loss, settings, stage.blocks)
         self.optimizer = Optimizer(
             stage.loss, settings.rate, settings.clip, settings.weight_decay, settings.optimizer
         )
-        if (folder / AVERAGE).exists() and not (folder / STATE).exists():
-            load_average(folder, stage.loss).train()
         self.average = Average(stage.loss, settings.decay)
         found = load_state(folder, stage.loss, self.average, self.optimizer)
         self.step = self.started = found.get("step", 0)
@@ -94,8 +99,8 @@ class _Run:
         self.records = Records(folder, self.step) if workers.main else None
         self.sums = {key: torch.tensor(value, dtype=torch.float64) for key, value in found.get("sums", {}).items()}
         self.counted = found.get("counted", 0)
-        if workers.main:
-            _write_json(folder / SETTINGS, {**settings.to_dict(), "processes": workers.count, **stage.metadata})
+        if workers.main and not self.finished():
+            _write_json(folder / SETTINGS, said)
 
     def finished(self) -> bool:
         return self.share >= 1.0
@@ -191,7 +196,9 @@ class _Run:
 
     def finish(self) -> None:
         """Write the last checkpoint and figures, unless the budget was spent before, and put the average in place."""
-        if self.step > self.started:
+        if self.step == self.started:  # the run that spent the budget may have been stopped between its two files
+            save_average(self.folder, self.stage.loss, self.average, self.workers)
+        else:
             self._save()
             judged = self.step % self.settings.evaluate_every == 0
             if self.counted:
@@ -210,6 +217,20 @@ class _Run:
 def _write_json(path: Path, values: dict) -> None:
     with atomic_path(path) as temporary:
         Path(temporary).write_text(json.dumps(values, indent=1, sort_keys=True), encoding="utf-8")
+
+
+def _through_json(values: dict) -> dict:
+    return json.loads(json.dumps(values))
+
+
+def _read_json(path: Path) -> dict:
+    """Settings written before; {} when they are not there."""
+    if not path.exists():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path} is damaged; give an empty --folder to start anew.") from error
 
 
 def load_average(path: Path, module: nn.Module) -> nn.Module:

@@ -18,6 +18,7 @@ from ..storage import atomic_path
 from .adapter import AdapterLoss
 from .base import BaseLoss
 from .loop import SETTINGS, load_average
+from .origins import check_latents, check_stage
 from .vae import VAELoss
 
 ANCHORS, LATENTS = "anchors.safetensors", "latents.safetensors"
@@ -49,10 +50,10 @@ def fresh_base(slots: bool = True) -> BaseLoss:
     return BaseLoss(model.image_encoder, model.denoiser)
 
 
-def read_options(folder: Path) -> dict:
-    """The options a stage was trained with; {} for a folder without any."""
+def read_settings(folder: Path) -> dict:
+    """What a stage was trained with; {} for a folder that does not say."""
     path = folder / SETTINGS
-    return json.loads(path.read_text(encoding="utf-8")).get("options", {}) if path.exists() else {}
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def run_vae_network(run: Path, model: str | None = None) -> tuple[ShapeVAE, ModelConfig]:
@@ -72,7 +73,7 @@ def scaled(vae: ShapeVAE, latents: Path) -> ShapeVAE:
 def run_base_networks(run: Path, model: str | None = None, folder: str = "base") -> tuple[BaseLoss, ModelConfig]:
     """Image encoder and base denoiser with their configuration: averaged ones of a run, or a published folder's."""
     if model is None:
-        loss = load_average(run / folder, fresh_base(read_options(run / folder).get("slots", True)))
+        loss = load_average(run / folder, fresh_base(read_settings(run / folder).get("options", {}).get("slots", True)))
         loss.denoiser.config = replace(loss.denoiser.config, identity_init=False)
         return loss, replace(PRESETS["tiny"], denoiser=loss.denoiser.config)
     bundle = load(model, parts=("image_encoder", "denoiser"))
@@ -87,14 +88,21 @@ def fresh_adapter(config: ModelConfig, changes: dict | None = None) -> SpatioTem
 
 def trained_adapter(run: Path, base: BaseLoss, config: ModelConfig, folder: str = "adapter") -> SpatioTemporalAdapter:
     """The averaged adapter of a run, of the configuration it was trained in."""
-    adapter = fresh_adapter(config, read_options(run / folder).get("changes"))
+    adapter = fresh_adapter(config, read_settings(run / folder).get("options", {}).get("changes"))
     return load_average(run / folder, AdapterLoss(adapter, base.encoder, base.denoiser)).adapter
 
 
 def finished_model(run: Path, adapter: str | None = "adapter", base: str = "base") -> ModelBundle:
-    """The tiny model of a run from the stages in the folders ``base`` and ``adapter`` (None: without)."""
+    """The tiny model of a run from the stages in the folders ``base`` and ``adapter`` (None: without).
+
+    Raises InputError when a stage is missing, or was made from another state of the one before.
+    """
     loss, config = run_base_networks(run, folder=base)
     vae = scaled(run_vae_network(run)[0], run / LATENTS)
+    check_latents(run / LATENTS, run)
+    check_stage(run / base, read_settings(run / base), run / "vae")
+    if adapter:
+        check_stage(run / adapter, read_settings(run / adapter), run / base)
     layers = trained_adapter(run, loss, config, adapter) if adapter else None
     config = replace(config, vae=vae.config, adapter=layers.config if layers is not None else None)
     return ModelBundle(config, image_encoder=loss.encoder, vae=vae, denoiser=loss.denoiser, adapter=layers)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import prod
+from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
@@ -10,6 +13,11 @@ from ..errors import InputError
 OPTIMIZERS = ("muon", "adamw")
 PRECISIONS = ("float32", "bf16")
 PARALLEL = ("ddp", "fsdp")
+SPLIT = ("batch", "accumulate", "processes")  # how a step is shared out; its samples are their product
+FREE = (  # may change from one sitting of a run to the next
+    *("seconds", "steps", "report_every", "evaluate_every", "save_seconds", "picture_seconds"),
+    *("checkpointing", "compile", "parallel", *SPLIT),
+)
 
 
 @dataclass(frozen=True)
@@ -69,3 +77,20 @@ class TrainSettings:
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON-able values."""
         return asdict(self)
+
+
+def check_same(folder: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Raises InputError when a run in ``folder`` began with settings ``old`` and would go on with other ``new`` ones.
+
+    Budget, bookkeeping and the way the samples of a step are shared out may change, their number may not. Settings
+    that ``old`` does not name are not compared.
+    """
+    names = [name for name in sorted(old.keys() & new.keys()) if name not in FREE]
+    changed = [f"{name} {old[name]} (now {new[name]})" for name in names if old[name] != new[name]]
+    samples = [prod(values[name] for name in SPLIT) for values in (old, new) if all(name in values for name in SPLIT)]
+    if len({*samples}) > 1:
+        changed.append("{} samples in a step (now {})".format(*samples))
+    if changed:
+        raise InputError(
+            f"{folder} was begun with {', '.join(changed)}; give the same again, or an empty --folder to start anew."
+        )

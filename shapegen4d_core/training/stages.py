@@ -47,6 +47,7 @@ from .networks import (
     run_vae_network,
     trained_adapter,
 )
+from .origins import check_latents, latents_origin, weights_origin
 from .pictures import generation_sheet, reconstruction_sheet
 from .settings import TrainSettings
 from .state import AVERAGE
@@ -173,13 +174,15 @@ def run_latents(
         arrays = {key: (value.astype(np.float32) * scale).astype(np.float16) for key, value in arrays.items()}
     run.mkdir(parents=True, exist_ok=True)
     with atomic_path(run / (LATENTS if queries == "aligned" else f"{queries}_{LATENTS}")) as temporary:
-        save_file({**arrays, "scale": np.array([scale], dtype=np.float32)}, temporary)
+        whole = {**arrays, "scale": np.array([scale], dtype=np.float32)}
+        save_file(whole, temporary, metadata=latents_origin(data, run, model))
 
 
 def _banks(data: Path, latents: Path, config: ModelConfig, device: torch.device) -> tuple[FrameBank, FrameBank]:
     """Training and held-out pictures with their latents."""
     if not latents.exists():
         raise InputError(f"{latents} is missing; run the latents stage first.")
+    check_latents(latents, latents.parent, data)
     encoded = load_file(latents)
     pictures = {split: read_shards(data, split, ("rgba",), config.frame)["rgba"] for split in ("train", "test")}
     return tuple(FrameBank(pictures[split], encoded[split], config.image_encoder, device) for split in pictures)
@@ -199,6 +202,7 @@ def run_base(
     torch.manual_seed(settings.seed)
     loss = fresh_base(options.slots)
     stage = _stage(loss, settings, [loss], options)
+    stage.metadata["vae"] = weights_origin(run / "vae")
     stage.batches = base_batches(bank, options.shift or config.train_time_shift, DROP, settings.seed)
     stage.evaluate = base_validation(held_out)
     stage.picture = partial(generation_sheet, run, held_out)
@@ -226,6 +230,8 @@ def run_adapter(
     base.to(device=workers.device, dtype=torch.bfloat16 if half else None)
     loss = AdapterLoss(adapter, base.encoder, base.denoiser)
     stage = _stage(loss, settings, [adapter, base.denoiser], options)
+    if model is None:
+        stage.metadata["base"] = weights_origin(run / "base")
     noise = {"correlation": options.correlation, "clean": options.clean, "seed": settings.seed}
     stage.batches = adapter_batches(bank, config.train_time_shift, DROP, **noise)
     stage.evaluate = adapter_validation(held_out)
@@ -245,12 +251,17 @@ def _stage(loss: nn.Module, settings: TrainSettings, recomputed: list[nn.Module]
 def run_export(run: Path, folder: Path, model: str | None = None) -> None:
     """Write the trained networks as a model folder in float16, with the anchors of the tiny preset.
 
-    With a published ``model`` only ``spatiotemporal.safetensors`` is written, to be put beside its folders.
+    With a published ``model`` only ``spatiotemporal.safetensors`` is written, to be put beside its folders. Raises
+    InputError when the stages do not belong together, and when the folder holds an adapter and the run has none.
     """
     if model is not None:
         adapter = trained_adapter(run, *run_base_networks(run, model))
         save_part(PARTS["adapter"], adapter, folder, torch.float16)
         return
-    save(finished_model(run, "adapter" if (run / "adapter" / AVERAGE).exists() else None), folder)
+    adapter = "adapter" if (run / "adapter" / AVERAGE).exists() else None
+    old = folder / PARTS["adapter"].weights_file
+    if adapter is None and old.exists():
+        raise InputError(f"{old} is of another export and this run has no adapter; give an empty --output.")
+    save(finished_model(run, adapter), folder)
     with atomic_path(folder / ANCHORS) as temporary:
         save_file({"anchors": read_anchors(run)}, temporary)

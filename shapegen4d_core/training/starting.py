@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,9 @@ from ..models.layout import model_folder
 from ..storage import atomic_path
 from .adapter import AdapterLoss
 from .base import BaseLoss
+from .loop import SETTINGS
 from .networks import ANCHORS, read_anchors
+from .origins import weights_origin
 from .state import AVERAGE
 from .vae import VAELoss
 
@@ -49,6 +52,9 @@ def run_start(run: Path, model: str) -> list[str]:
             (run / stage).mkdir(parents=True)
             with atomic_path(run / stage / AVERAGE) as temporary:
                 save_file({name: value.float().contiguous() for name, value in network.state_dict().items()}, temporary)
+        if "adapter" in networks:  # so that it is not put on a base that went on without it
+            said = {"base": weights_origin(run / "base")}
+            (run / "adapter" / SETTINGS).write_text(json.dumps(said), encoding="utf-8")
         with atomic_path(run / ANCHORS) as temporary:
             save_arrays({"anchors": anchors}, temporary)
     except BaseException:

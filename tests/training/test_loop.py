@@ -184,10 +184,50 @@ def test_a_bad_step_does_not_replace_the_last_good_checkpoint(stage_of, tmp_path
     assert all(value.isfinite().all() for value in again.loss.state_dict().values())
 
 
-def test_resuming_with_another_optimizer_is_refused(stage_of, tmp_path):
-    train(stage_of(), tmp_path, replace(SETTINGS, steps=1))
-    with pytest.raises(InputError, match="same --optimizer"):
-        train(stage_of(), tmp_path, replace(SETTINGS, optimizer="adamw"))
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"optimizer": "adamw"}, r"begun with optimizer muon \(now adamw\)"),
+        ({"rate": 5e-5, "seed": 9}, r"rate .* \(now 5e-05\), seed 0 \(now 9\)"),
+        ({"precision": "bf16"}, r"precision float32 \(now bf16\)"),
+        ({"batch": 8}, r"begun with 4 samples in a step \(now 8\)"),
+    ],
+)
+def test_a_run_goes_on_as_it_began_or_not_at_all(stage_of, tmp_path, changes, message):
+    for steps in (6, 12):  # a finished one and one with a larger budget alike
+        train(stage_of(), tmp_path, replace(SETTINGS, steps=6))
+        said = (tmp_path / "settings.json").read_bytes()
+        with pytest.raises(InputError, match=message):
+            train(stage_of(), tmp_path, replace(SETTINGS, steps=steps, **changes))
+        assert (tmp_path / "settings.json").read_bytes() == said
+
+
+def test_a_run_with_other_options_is_refused(stage_of, tmp_path):
+    train(replace(stage_of(), metadata={"options": {"attention": "joint"}}), tmp_path, replace(SETTINGS, steps=1))
+    with pytest.raises(InputError, match="begun with options .*joint.* give the same again"):
+        train(replace(stage_of(), metadata={"options": {"attention": "shape"}}), tmp_path, SETTINGS)
+
+
+def test_the_samples_of_a_step_may_be_shared_out_otherwise(stage_of, tmp_path):
+    train(stage_of(), tmp_path / "once", replace(SETTINGS, steps=4))
+    train(stage_of(), tmp_path / "parts", replace(SETTINGS, steps=2))
+    train(stage_of(seed=1), tmp_path / "parts", replace(SETTINGS, steps=4, batch=2, accumulate=2))
+    samples = [read_log(tmp_path / name)[-1]["samples"] for name in ("once", "parts")]
+    assert samples[0] == samples[1]
+
+
+def test_what_a_finished_run_was_trained_with_stays_written(stage_of, tmp_path):
+    train(stage_of(), tmp_path, replace(SETTINGS, steps=4))
+    train(stage_of(), tmp_path, replace(SETTINGS, steps=2))
+    assert '"steps": 4' in (tmp_path / "settings.json").read_text()
+
+
+def test_a_run_stopped_between_its_last_two_files_is_completed(stage_of, tmp_path):
+    module = train(stage_of(), tmp_path, replace(SETTINGS, steps=4))
+    (tmp_path / "average.safetensors").unlink()
+    train(stage_of(seed=3), tmp_path, replace(SETTINGS, steps=4))
+    stored = load_average(tmp_path, stage_of(seed=5).loss)
+    assert all(torch.equal(value, module.state_dict()[name]) for name, value in stored.state_dict().items())
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 """The whole path by the command line, as small as it goes: clips, every stage, a model folder that generates."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from shapegen4d_core import models
 from shapegen4d_core.cli import main
@@ -133,6 +134,48 @@ def test_what_is_missing_is_named(folders, tmp_path, capsys):
     assert run("latents", empty) == 2 and "train that stage first" in capsys.readouterr().err
     assert run("vae", folders, "--model", "tiny") == 2 and "train latents and adapter only" in capsys.readouterr().err
     assert main(["train", "base", "--folder", str(tmp_path)]) == 2 and "--data" in capsys.readouterr().err
+
+
+def copied(trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def other_weights(stage):
+    values = load_file(stage / "average.safetensors")
+    save_file({name: value * 1.5 for name, value in values.items()}, stage / "average.safetensors")
+
+
+def test_latents_of_other_shards_are_refused(folders, trained, tmp_path, capsys):
+    shutil.copytree(folders[0], tmp_path / "data")
+    shards = sorted((tmp_path / "data" / "train").glob("*.safetensors"))
+    shards[0].rename(shards[-1].with_name("zz.safetensors"))  # as many clips, in another order
+    assert run("base", (tmp_path / "data", copied(trained, tmp_path)), "--steps", "3", "--batch", "2") == 2
+    assert "made from other shards" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stage, message", [("vae", "another autoencoder"), ("base", "another base")])
+def test_stages_that_do_not_belong_together_are_not_exported(trained, tmp_path, capsys, stage, message):
+    mine = copied(trained, tmp_path)
+    other_weights(mine / stage)
+    assert main(["train", "export", "--folder", str(mine), "--output", str(tmp_path / "model")]) == 2
+    assert message in capsys.readouterr().err and not (tmp_path / "model").exists()
+
+
+def test_an_adapter_does_not_go_on_upon_another_base(folders, trained, tmp_path, capsys):
+    mine = copied(trained, tmp_path)
+    other_weights(mine / "base")
+    assert run("adapter", (folders[0], mine), "--steps", "3", "--batch", "2", "--clean", "0.5") == 2
+    assert "begun with base" in capsys.readouterr().err
+
+
+def test_an_export_without_adapter_does_not_keep_an_older_one(trained, tmp_path, capsys):
+    mine, output = copied(trained, tmp_path), ["--output", str(tmp_path / "model")]
+    assert main(["train", "export", "--folder", str(mine), *output]) == 0
+    shutil.rmtree(mine / "adapter")
+    assert main(["train", "export", "--folder", str(mine), *output]) == 2
+    assert "this run has no adapter" in capsys.readouterr().err
+    assert main(["train", "export", "--folder", str(mine), "--output", str(tmp_path / "other")]) == 0
 
 
 def test_sharp_clouds_need_enough_query_points():
