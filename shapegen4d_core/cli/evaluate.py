@@ -90,7 +90,7 @@ def _pictures(chosen: argparse.Namespace) -> None:
     reasons = unavailable(chosen.weights)
     notes = [f"{name}: {reason}" for name, reason in reasons.items()]
     if "fvd_pair" not in reasons:
-        notes.append(set_fvd(judge, pairs))
+        notes.append(set_fvd(judge, pairs, rows))
     _say(chosen, rows, said, {"prediction": "prediction"}, notes=notes)
 
 
@@ -143,6 +143,7 @@ def _procedural(chosen: argparse.Namespace) -> None:
     from ..evaluation.methods import METHODS, PAIRS, chosen_methods
     from ..evaluation.procedural import Plan, about, run_plan
     from ..evaluation.score_file import ScoreFile
+    from ..training.origins import shards_origin
 
     if chosen.split not in SPLITS[1:]:
         raise InputError(f"--split is {chosen.split!r}; held-out procedural clips have {', '.join(SPLITS[1:])}.")
@@ -157,6 +158,8 @@ def _procedural(chosen: argparse.Namespace) -> None:
     scores = None
     if chosen.output:
         fixed = {key: said[key] for key in ("model", "grid", "surface points", "sampling")} | {"split": chosen.split}
+        if judge.neighbours:
+            fixed["shards"] = shards_origin(chosen.data)
         scores = ScoreFile(chosen.output, fixed)
     with bar("clips", chosen.quiet) as progress:
         rows = run_plan(plan, judge, scores, chosen.workers, progress)

@@ -15,7 +15,7 @@ from ..progress import Check, Progress
 from .actionbench import ActionBenchSettings, action_bench
 from .mesh_files import Shapes, find_assets, read_shapes
 from .paper import PaperSettings, score_floor, score_paper
-from .score_file import Row, ScoreFile
+from .score_file import Row, ScoreFile, files_digest
 from .workers import run_scored
 
 PROTOCOLS = ("paper", "actionbench", "none")
@@ -48,16 +48,17 @@ class Comparison:
     def __call__(self, pair: tuple[str, Path | None, Path]) -> list[Row]:
         """Rows of one asset: (name, prediction or None, truth). Raises InputError when the truth cannot be read."""
         name, prediction_path, truth_path = pair
+        made_of = files_digest(prediction_path, truth_path)
         truth = read_shapes(truth_path)
         rows = []
         try:
             if prediction_path is None:
                 raise InputError("there is no prediction of this name")
             values, empty = self._score(_fitting(prediction_path, truth), truth)
-            rows.append(Row(name, "all", "prediction", None, values, failed_frames=empty))
+            rows.append(Row(name, "all", "prediction", None, values, failed_frames=empty, made_of=made_of))
         except InputError as error:
-            rows.append(Row(name, "all", "prediction", None, failure=str(error)))
-        rows.append(Row(name, "all", "floor", None, self._floor(truth)))
+            rows.append(Row(name, "all", "prediction", None, failure=str(error), made_of=made_of))
+        rows.append(Row(name, "all", "floor", None, self._floor(truth), made_of=made_of))
         return rows
 
     def _paper(self) -> PaperSettings:
@@ -122,9 +123,9 @@ def run_comparison(
     progress: Progress | None = None,
     check: Check | None = None,
 ) -> list[Row]:
-    """Rows of all pairs; assets that ``scores`` already has are not done again, new rows are written there."""
-    done = {row.asset for row in scores.rows} if scores else set()
-    rows = [row for row in scores.rows if row.asset in {pair[0] for pair in pairs}] if scores else []
+    """Rows of all pairs; assets that ``scores`` has of the same files are not done again, new rows go there."""
+    rows = scores.fitting({name: files_digest(*files) for name, *files in pairs}) if scores and scores.rows else []
+    done = {row.asset for row in rows}
     left = [pair for pair in pairs if pair[0] not in done]
     rows += run_scored(comparison, left, scores, workers, progress, check)
     return sorted(rows, key=lambda row: (row.asset, row.method))

@@ -17,9 +17,10 @@ from PIL import Image
 from ..errors import InputError
 from ..progress import Check, Progress, tick
 from ..video.reader import open_source
+from .folder_names import by_name
 from .learned import frechet_distance, unavailable
 from .pictures import over_white, picture_measures
-from .score_file import Row, ScoreFile
+from .score_file import Row, ScoreFile, files_digest
 
 _VIDEOS = (".mp4", ".webm", ".mov", ".mkv", ".avi", ".gif", ".webp", ".png", ".apng")
 
@@ -34,6 +35,7 @@ class PictureJudge:
     def __call__(self, pair: tuple[str, Path | None, Path]) -> list[Row]:
         """Row of one asset (name, prediction or None, truth). Raises InputError when the truth cannot be read."""
         name, prediction_path, truth_path = pair
+        made_of = files_digest(prediction_path, truth_path)
         truth, true_alpha = read_frames(truth_path, self.pixels)
         try:
             if prediction_path is None:
@@ -42,7 +44,7 @@ class PictureJudge:
             if len(prediction) != len(truth):
                 raise InputError(f"{prediction_path} has {len(prediction)} frames, the truth has {len(truth)}")
         except InputError as error:
-            return [Row(name, "all", "prediction", None, failure=str(error))]
+            return [Row(name, "all", "prediction", None, failure=str(error), made_of=made_of)]
         values = picture_measures(prediction, truth)
         if not (alpha and true_alpha):
             del values["silhouette_iou"]
@@ -53,7 +55,7 @@ class PictureJudge:
                 values[key] = float(gap @ gap)
             else:
                 values[key] = measure(*colours)
-        return [Row(name, "all", "prediction", None, values)]
+        return [Row(name, "all", "prediction", None, values, made_of=made_of)]
 
     def about(self) -> dict[str, Any]:
         """Everything that decides the figures."""
@@ -78,12 +80,15 @@ def read_frames(path: Path, pixels: int) -> tuple[np.ndarray, bool]:
 
 
 def find_clips(folder: str | Path) -> dict[str, Path]:
-    """Videos, animated pictures and folders of pictures directly in ``folder``, by name; raises InputError."""
+    """Videos, animated pictures and folders of pictures directly in ``folder``, by name without suffix.
+
+    Raises InputError when there are none, or two of one name.
+    """
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; give a folder with one video or folder of pictures per asset.")
-    paths = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    found = {path.stem: path for path in paths if path.is_dir() or path.suffix.lower() in _VIDEOS}
+    paths = [path for path in sorted(folder.iterdir()) if path.is_dir() or path.suffix.lower() in _VIDEOS]
+    found = by_name(path for path in paths if not path.name.startswith("."))
     if not found:
         raise InputError(f"{folder} holds no clips; accepted are folders of pictures and {', '.join(_VIDEOS)}.")
     return found
@@ -96,8 +101,8 @@ def run_pictures(
     progress: Progress | None = None,
     check: Check | None = None,
 ) -> list[Row]:
-    """Rows of all pairs; assets that ``scores`` already has are not done again."""
-    rows = list(scores.rows) if scores else []
+    """Rows of all pairs; assets that ``scores`` has of the same files are not done again."""
+    rows = scores.fitting({name: files_digest(*files) for name, *files in pairs}) if scores and scores.rows else []
     done = {row.asset for row in rows}
     for number, pair in enumerate(pairs, start=1):
         if pair[0] not in done:
@@ -109,18 +114,23 @@ def run_pictures(
     return rows
 
 
-def set_fvd(judge: PictureJudge, pairs: Sequence[tuple[str, Path | None, Path]]) -> str:
-    """The Frechet distance over all clips as one set, in words that say how many there were."""
+def set_fvd(judge: PictureJudge, pairs: Sequence[tuple[str, Path | None, Path]], rows: Sequence[Row]) -> str:
+    """The Frechet distance over all clips as one set, in words that say how many there were.
+
+    Clips whose ``rows`` are failures have no pictures to compare: they are counted and left out.
+    """
     reasons = unavailable(Path("models"))
     logits = judge.learned.get("fvd_pair")
-    there = [pair for pair in pairs if pair[1] is not None]
+    failed = {row.asset for row in rows if row.failure is not None}
+    there = [pair for pair in pairs if pair[0] not in failed]
     if logits is None:
         return f"FVD over the set: {reasons.get('fvd_pair', 'not asked for')}"
     if len(there) < 2:
         return "FVD over the set: needs at least 2 clips"
     features = [np.stack([logits(over_white(read_frames(pair[side], judge.pixels)[0])) for pair in there])
                 for side in (1, 2)]
+    without = f", without {len(failed)} that failed" if failed else ""
     return (
-        f"FVD over the set of {len(there)} clips (400-d I3D logits, so rank-deficient and biased below 400 clips): "
-        f"{frechet_distance(*features):.1f}"
+        f"FVD over the set of {len(there)} clips{without} (400-d I3D logits, so rank-deficient and biased below 400 "
+        f"clips): {frechet_distance(*features):.1f}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from safetensors import safe_open
 
-from ..data.shard_file import checked_split
+from ..data.shard_file import checked_split, read_asset
 from ..data.shards import read_shards
 from ..data.slots import assign_slots
 from ..decoding.coarse import CoarseToFine
@@ -36,9 +37,10 @@ _SHARP = ("sharp", "aligned_sharp")
 
 @dataclass(frozen=True)
 class ShardClip:
-    """One view of one shard: its arrays by name, as in :mod:`..data.shard_file`, without the leading axis."""
+    """One view of an ``asset``: its arrays by name, as in :mod:`..data.shard_file`, without the leading axis."""
 
     name: str
+    asset: str
     arrays: dict[str, np.ndarray]
 
 
@@ -46,12 +48,18 @@ def read_clips(data: Path, split: str, model: ModelBundle) -> list[ShardClip]:
     """The clips of a split in the model's frame, in the order of their names; raises InputError."""
     keys = KEYS + (_SHARP if model.config.vae.with_sharp_data else ())
     arrays = read_shards(data, split, keys, frame=model.config.frame)
-    names = []
+    names, known = [], {}
     for path in sorted((Path(data) / checked_split(split)).glob("*.safetensors")):
         with safe_open(path, "np") as file:
             views = file.get_slice("azimuth").get_shape()[0]
-        names += [path.stem] if views == 1 else [f"{path.stem}@{view}" for view in range(views)]
-    return [ShardClip(name, {key: values[row] for key, values in arrays.items()}) for row, name in enumerate(names)]
+        asset = known.setdefault(read_asset(path).get("sha256") or path.stem, _without_view(path.stem))
+        names += [(path.stem if views == 1 else f"{path.stem}@{view}", asset) for view in range(views)]
+    return [ShardClip(*name, {key: values[row] for key, values in arrays.items()}) for row, name in enumerate(names)]
+
+
+def _without_view(name: str) -> str:
+    """The name of the asset in that of a shard turned to one of its views."""
+    return re.sub(r"-v\d+$", "", name)
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,7 @@ class ShardJudge:
         points = clip.arrays["surface"].astype(np.float32)
         camera = fitted_camera(points[..., :3].reshape(-1, 3), float(clip.arrays["elevation"]))
         pictures = {"input": clip.arrays["rgba"][frames], "truth (points)": render_points(points[frames], camera)}
-        group, rows = clip.name.split("@")[0], [self._floor(clip)]
+        rows = [self._floor(clip)]
         exact = self.autoencoder(clip)
         reference = decode_latents(self.model, exact, self.sampler, count)
         for method in self.methods:
@@ -87,7 +95,7 @@ class ShardJudge:
                     self.model, latents, self.sampler, count
                 )
                 values = self._score(clip, latents, shown, reference)
-                rows.append(Row(clip.name, group, method, seed, values, failed_frames=shown.empty_frames))
+                rows.append(Row(clip.asset, clip.asset, method, seed, values, failed_frames=shown.empty_frames))
                 if seed in (None, self.seeds[0]):
                     pictures[METHODS[method].title] = render_frames([shown.meshes[k] for k in frames], camera)
         return rows, pictures
@@ -112,7 +120,7 @@ class ShardJudge:
         """The halves of the shard's points against each other."""
         halves = ([frame[start::2, :3] for frame in clip.arrays["surface"].astype(float)] for start in (0, 1))
         values = _distances(*halves)
-        return Row(clip.name, clip.name.split("@")[0], "floor", None, values)
+        return Row(clip.asset, clip.asset, "floor", None, values)
 
     def _score(self, clip: ShardClip, latents: torch.Tensor, shown: Decoded, reference: Decoded) -> dict[str, float]:
         values = {
@@ -146,14 +154,14 @@ def about_shards(judge: ShardJudge, clips: list[ShardClip], split: str, model: s
     count = clips[0].arrays["surface"].shape[1]
     return {
         "model": model,
-        "clips": f"{len(clips)} views of curated shards, split {split}",
+        "clips": f"{len(clips)} views of {len({clip.asset for clip in clips})} curated assets, split {split}",
         "seeds": list(judge.seeds),
         "surface points": f"{count} of prediction and truth each; the noise floor is of halves, so {count // 2}",
         "IoU": f"on the shards' {clips[0].arrays['uniform'].shape[1]} uniform samples per frame, no registration",
         "F thresholds": list(THRESHOLDS),
         "sampling": judge.settings.to_dict(),
         "failures": "a frame without a surface counts as Chamfer 2, jitter 10; nothing is left out",
-        "intervals": "95 % percentile bootstrap over clips, seeds averaged within a clip first",
+        "intervals": "95 % percentile bootstrap over assets, views and seeds averaged within an asset first",
     }
 
 

@@ -14,6 +14,7 @@ from ..importing import load_sequence
 from ..importing.mesh_file import GLTF, STILLS, read_mesh_file
 from ..importing.mesh_folder import read_mesh_folder
 from ..sequence import MeshSequence
+from .folder_names import by_name
 
 POINTS = ".npy"
 _ANY = (*GLTF, *STILLS, ".safetensors", POINTS)
@@ -62,14 +63,8 @@ def find_assets(folder: str | Path) -> dict[str, Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; give a folder with one file or folder per asset.")
-    found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or not (path.is_dir() or path.suffix.lower() in _ANY):
-            continue
-        name = path.name if path.is_dir() else path.stem
-        if name in found:
-            raise InputError(f"{folder} holds both {found[name].name} and {path.name}; keep one of them.")
-        found[name] = path
+    paths = [path for path in sorted(folder.iterdir()) if path.is_dir() or path.suffix.lower() in _ANY]
+    found = by_name(path for path in paths if not path.name.startswith("."))
     if not found:
         raise InputError(f"{folder} holds no assets; accepted are folders and {', '.join(_ANY)}.")
     return found

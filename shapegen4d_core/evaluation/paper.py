@@ -13,6 +13,7 @@ from ..geometry.motion import edge_strain, point_jitter, volume_drift
 from ..geometry.similarity import Similarity
 from ..geometry.surface_points import UnitBox, unit_box
 from .alignment import AlignmentSettings, SequenceAlignment, align_sequence
+from .measures import MEASURES
 from .mesh_files import Shapes
 from .occupancy import VOXELS, occupancy_iou, voxelise
 from .pictures import picture_measures
@@ -120,9 +121,10 @@ def _solid_measures(meshes: list, exact: list, settings: PaperSettings) -> dict[
         volumes.append([solid.sum() for solid in solids])
     defined = [value for value in ious if not np.isnan(value)]
     predicted, true = np.array(volumes).T
+    lost = true[0] > 0 and predicted[0] == 0  # no first volume to compare with, and that is the prediction's fault
     return {
         "iou": float(np.mean(defined)) if defined else float("nan"),
-        "volume_drift": volume_drift(predicted, true),
+        "volume_drift": MEASURES["volume_drift"].worst if lost else volume_drift(predicted, true),
     }
 
 
@@ -139,8 +141,10 @@ def _view_measures(meshes: list, exact: list, settings: PaperSettings) -> dict[s
 def _track_measures(prediction: Shapes) -> dict[str, float]:
     if prediction.points is not None:
         return {"point_jitter": point_jitter(prediction.points)}
-    if not prediction.tracked or len(prediction.meshes.vertices[0]) == 0:
+    if not prediction.tracked:
         return {}
+    if len(prediction.meshes.vertices[0]) == 0:
+        return {key: MEASURES[key].worst for key in ("point_jitter", "strain", "abnormal_edges")}
     vertices = np.stack(prediction.meshes.vertices).astype(np.float64)
     strain = edge_strain(vertices, prediction.meshes.faces[0])
     return {"point_jitter": point_jitter(vertices), "strain": strain.mean, "abnormal_edges": strain.abnormal}

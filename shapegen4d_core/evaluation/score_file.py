@@ -5,6 +5,7 @@ The first line says what was evaluated and how; every further line is one asset,
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -22,7 +23,8 @@ NAME = "scores.jsonl"
 class Row:
     """Measures of one ``method`` on one ``asset`` of a ``group``; ``seed`` None where nothing is drawn.
 
-    ``failure`` says why there is no result; ``failed_frames`` frames had none and were scored as the worst.
+    ``failure`` says why there is no result; ``failed_frames`` frames had none and were scored as the worst. ``made_of``
+    is the digest of the files that were compared (:func:`files_digest`), empty where none were.
     """
 
     asset: str
@@ -32,6 +34,7 @@ class Row:
     values: dict[str, float] = field(default_factory=dict)
     failure: str | None = None
     failed_frames: int = 0
+    made_of: str = ""
 
     @property
     def key(self) -> tuple[str, str, int | None]:
@@ -66,6 +69,10 @@ class ScoreFile:
         done = {row.key for row in self.rows}
         return [key for key in wanted if key not in done]
 
+    def fitting(self, made_of: Mapping[str, str]) -> list[Row]:
+        """The rows of the assets in ``made_of`` whose files are still those with that digest."""
+        return [row for row in self.rows if made_of.get(row.asset) == row.made_of]
+
     def _append(self, values: Iterable[Any]) -> None:
         with self.path.open("a", encoding="utf-8") as file:
             for value in values:
@@ -89,6 +96,22 @@ class ScoreFile:
         if len(whole) < len(content):  # the last line was cut off when the run was stopped
             os.truncate(self.path, len(whole))
         self.rows = rows
+
+
+def files_digest(*paths: Path | None) -> str:
+    """A digest of the content of files and whole folders, in their order; None is one that is missing."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(b"missing" if path is None else b"given")
+        for file in [] if path is None else sorted(p for p in [path, *path.rglob("*")] if p.is_file()):
+            digest.update(f"{file.relative_to(path).as_posix()} {file.stat().st_size} ".encode())
+            try:
+                with file.open("rb") as content:
+                    while block := content.read(1 << 20):
+                        digest.update(block)
+            except OSError:  # whoever reads it says so
+                digest.update(b"unreadable")
+    return digest.hexdigest()[:16]
 
 
 def _plain(value: Any) -> Any:

@@ -94,8 +94,12 @@ def test_pairs_and_the_set_are_two_different_distances(tmp_path):
     assert row.values["fvd_pair"] == pytest.approx((30 / 255) ** 2, rel=1e-3) and "silhouette_iou" not in row.values
     features = [np.stack([judge.learned["fvd_pair"](over_white(read_frames(pair[side], 16)[0])) for pair in pairs])
                 for side in (1, 2)]
-    assert set_fvd(judge, pairs).endswith(f"{learned.frechet_distance(*features):.1f}")
-    assert "not available" in set_fvd(PictureJudge(16), pairs) or "not asked" in set_fvd(PictureJudge(16), pairs)
+    rows = [row for pair in pairs for row in judge(pair)]
+    assert set_fvd(judge, pairs, rows).endswith(f"{learned.frechet_distance(*features):.1f}")
+    assert "not available" in (said := set_fvd(PictureJudge(16), pairs, rows)) or "not asked" in said
+    (tmp_path / "p" / "2" / "1.png").write_bytes(b"no picture")
+    rows = [row for pair in pairs for row in judge(pair)]
+    assert "over the set of 2 clips, without 1 that failed" in set_fvd(judge, pairs, rows)
 
 
 def test_the_verb_compares_videos_and_lists_what_is_not_there(tmp_path, capsys):
