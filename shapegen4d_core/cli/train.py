@@ -14,6 +14,13 @@ STAGES = ("start", "vae", "latents", "base", "adapter", "export")
 BATCH = {"vae": 16, "base": 48, "adapter": 4}
 RATES = {"vae": 1.5e-3, "base": 2e-3, "adapter": 2e-3}
 PAPER_LATENTS = 1024
+OF_STAGES = {
+    **dict.fromkeys(("clean", "correlation"), ("adapter",)),
+    **dict.fromkeys(("shift", "unordered"), ("base",)),
+    "queries": ("latents",),
+    "latents": ("latents", "adapter"),
+    **dict.fromkeys(("output", "curves"), ("export",)),
+}  # options that only some stages take
 PUBLISHED_RATE = 5e-5  # of the paper's adapter training with AdamW
 
 
@@ -26,7 +33,7 @@ def add_verbs(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument("--model", help="a published model, whose adapter is trained; start: the model to begin with")
     verb.add_argument("--output", type=Path, help="export: the model folder to write")
     verb.add_argument("--curves", type=Path, help="export: folder for the loss tables and their picture")
-    verb.add_argument("--queries", choices=("aligned", "independent"), default="aligned", help="latents: query points")
+    verb.add_argument("--queries", choices=("aligned", "independent"), help="latents: query points (default: aligned)")
     verb.add_argument("--latents", type=int, help="per frame, with --model (default: 1024, as in the paper)")
     verb.add_argument("--dry-run", action="store_true", help="print sizes, memory and arithmetic; train nothing")
     verb.add_argument("--quiet", action="store_true")
@@ -42,11 +49,12 @@ def _budget(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--accumulate", type=int, default=1, help="micro-batches per step (default: 1)")
     group.add_argument("--rate", type=float, help="learning rate (default: 0.002; 5e-5 with --model)")
     group.add_argument("--optimizer", choices=("muon", "adamw"), help="default: muon; adamw with --model")
-    group.add_argument("--clean", type=float, default=0.0, help="adapter: share of clips with some frames held clean")
+    group.add_argument("--clean", type=float, help="adapter: share of clips with some frames held clean (default: 0)")
     text = "adapter: of the noise between frames; 1 (default) is one noise for all, 0 one for each"
-    group.add_argument("--correlation", type=float, default=1.0, help=text)
+    group.add_argument("--correlation", type=float, help=text)
     group.add_argument("--shift", type=float, help="base: shift of noise levels in training (default: 4; 1 is none)")
-    group.add_argument("--unordered", action="store_true", help="base: no slot embedding, as the published model")
+    text = "base: no slot embedding, as the published model"
+    group.add_argument("--unordered", action="store_true", default=None, help=text)
     group.add_argument("--seed", type=int, default=0)
 
 
@@ -59,7 +67,17 @@ def _arithmetic(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--device", help="cpu keeps to the CPU; default: what there is")
     group.add_argument("--evaluate-every", type=int, default=200, help="steps between held-out figures (default: 200)")
     group.add_argument("--save-minutes", type=float, default=2.0, help="between checkpoints (default: 2)")
-    group.add_argument("--sheet-minutes", type=float, default=0.0, help="between contact sheets (default: 0, none)")
+    text = "between contact sheets, not with --model (default: 0, none)"
+    group.add_argument("--sheet-minutes", type=float, default=0.0, help=text)
+
+
+def _refuse_what_does_nothing(chosen: argparse.Namespace) -> None:
+    """Options of other stages would be taken for granted and do nothing."""
+    for name, stages in OF_STAGES.items():
+        if getattr(chosen, name) is not None and chosen.stage not in stages:
+            raise InputError(f"--{name} belongs to the stage {' and '.join(stages)}; leave it out of {chosen.stage}.")
+    if chosen.model is not None and chosen.sheet_minutes:
+        raise InputError("Contact sheets while training are of runs without --model; leave --sheet-minutes out.")
 
 
 def _latents(chosen: argparse.Namespace) -> int | None:
@@ -91,10 +109,14 @@ def _settings(chosen: argparse.Namespace):
 
 
 def _train(chosen: argparse.Namespace) -> None:
+    _refuse_what_does_nothing(chosen)
     if chosen.dry_run:
+        from ..models import PRESETS
         from ..training.estimate import report
 
-        print("\n".join(report(chosen.stage, chosen.model, _settings(chosen), _latents(chosen))))
+        ordered = chosen.model in PRESETS and PRESETS[chosen.model].denoiser.slot_count > 0
+        latents = chosen.latents if ordered else _latents(chosen)
+        print("\n".join(report(chosen.stage, chosen.model, _settings(chosen), latents)))
         return
     import torch
 
@@ -123,9 +145,8 @@ def _train(chosen: argparse.Namespace) -> None:
     if chosen.stage == "latents":
         with bar("clips", chosen.quiet) as progress:
             where = chosen.device or ("cuda" if torch.cuda.is_available() else "cpu")
-            stages.run_latents(
-                chosen.data, chosen.folder, chosen.model, chosen.queries, where, _latents(chosen), progress=progress
-            )
+            given = chosen.data, chosen.folder, chosen.model, chosen.queries or "aligned", where, _latents(chosen)
+            stages.run_latents(*given, progress=progress)
         return
     _train_stage(stages, chosen)
 
@@ -137,7 +158,9 @@ def _train_stage(stages, chosen: argparse.Namespace) -> None:
     settings = _settings(chosen)
     with join(chosen.device) as workers, bar(chosen.stage, chosen.quiet or not workers.main) as progress:
         if chosen.stage == "adapter":
-            options = stages.AdapterOptions(correlation=chosen.correlation, clean=chosen.clean)
+            options = stages.AdapterOptions(
+                correlation=1.0 if chosen.correlation is None else chosen.correlation, clean=chosen.clean or 0.0
+            )
             stages.run_adapter(
                 chosen.data, chosen.folder, settings, workers, chosen.model, options, progress=progress
             )

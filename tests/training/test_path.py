@@ -178,6 +178,26 @@ def test_an_export_without_adapter_does_not_keep_an_older_one(trained, tmp_path,
     assert main(["train", "export", "--folder", str(mine), "--output", str(tmp_path / "other")]) == 0
 
 
+@pytest.mark.parametrize(
+    "stage, options, message",
+    [
+        ("adapter", ["--shift", "9"], "--shift belongs to the stage base"),
+        ("adapter", ["--unordered"], "--unordered belongs to the stage base"),
+        ("base", ["--clean", "0.5"], "--clean belongs to the stage adapter"),
+        ("vae", ["--queries", "independent"], "--queries belongs to the stage latents"),
+        ("adapter", ["--model", "tiny", "--sheet-minutes", "5"], "leave --sheet-minutes out"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(folders, capsys, stage, options, message):
+    assert run(stage, folders, *options) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_bundled_model_has_a_dry_run(tmp_path, capsys):
+    assert main(["train", "adapter", "--model", "tiny", "--folder", str(tmp_path), "--dry-run"]) == 0
+    assert "0.9 M trained, 3.2 M frozen" in capsys.readouterr().out
+
+
 def test_sharp_clouds_need_enough_query_points():
     config = models.PRESETS["step1x-3d"].vae
     clips = {"aligned": torch.zeros(1, 2, 600, 6).numpy(), "aligned_sharp": torch.zeros(1, 2, 100, 6).numpy()}

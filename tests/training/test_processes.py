@@ -50,6 +50,12 @@ def test_split_weights_are_whole_when_they_are_judged(folder):
 
 
 @pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+def test_two_processes_begin_with_given_weights(folder, parallel):
+    given, after = (load_file(folder / name / "average.safetensors") for name in (parallel, f"{parallel}-started"))
+    assert all(torch.allclose(after[name], value, atol=1e-6) for name, value in given.items())
+
+
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
 def test_two_processes_train_like_one_and_resume_exactly(folder, config, data, parallel, tmp_path):
     alone = train(stage_of(config, data), tmp_path, replace(SETTINGS, batch=4)).state_dict()
     through, resumed = (load_file(folder / name / "state.safetensors") for name in (parallel, f"{parallel}-resumed"))

@@ -1,5 +1,6 @@
 """Run by torchrun on two processes: gradients and one trained step, shared as DDP and as FSDP, written by rank 0."""
 
+import shutil
 import sys
 from contextlib import suppress
 from dataclasses import replace
@@ -76,6 +77,14 @@ class Stop:
             raise Cancelled
 
 
+def begin_with(average: Path, folder: Path, workers) -> None:
+    """Lay averaged weights where a stage begins with them."""
+    if workers.main:
+        folder.mkdir()
+        shutil.copy(average, folder)
+    workers.wait()
+
+
 def main(folder: Path, config, data) -> None:
     with join("cpu" if torch.cuda.is_available() else None) as workers:
         assert workers.count == 2 and workers.device.type == "cpu"
@@ -88,6 +97,9 @@ def main(folder: Path, config, data) -> None:
             with suppress(Cancelled):
                 train(stage_of(config, data), folder / f"{parallel}-resumed", settings, workers, check=Stop(6))
             train(stage_of(config, data), folder / f"{parallel}-resumed", settings, workers)
+            begin_with(folder / parallel / "average.safetensors", folder / f"{parallel}-started", workers)
+            few = replace(settings, steps=1, rate=1e-9)
+            train(stage_of(config, data), folder / f"{parallel}-started", few, workers)
 
 
 if __name__ == "__main__":
