@@ -22,13 +22,14 @@ from pathlib import Path
 import torch
 
 from shapegen4d_core.cli.bars import bar
+from shapegen4d_core.errors import InputError
 from shapegen4d_core.evaluation.judge import Judge
 from shapegen4d_core.evaluation.procedural import Plan, about, run_plan
 from shapegen4d_core.evaluation.report import build_report, markdown, write_report
 from shapegen4d_core.evaluation.score_file import Row, ScoreFile
 from shapegen4d_core.pipeline import sampler_settings
 from shapegen4d_core.training import stages
-from shapegen4d_core.training.networks import LATENTS, finished_model, read_anchors
+from shapegen4d_core.training.networks import LATENTS, finished_model, read_anchors, read_settings
 from shapegen4d_core.training.settings import TrainSettings
 from shapegen4d_core.training.workers import Workers, join
 
@@ -93,7 +94,11 @@ BASE = {
 
 
 def train_variant(variant: Variant, chosen: argparse.Namespace, settings: TrainSettings, workers: Workers) -> None:
-    """Train what a variant needs beyond the run; a finished stage returns at once."""
+    """Train what a variant needs beyond the run; a finished stage returns at once, one of other steps is refused."""
+    for options in filter(None, (variant.base, variant.adapter)):
+        steps = read_settings(chosen.folder / options.folder).get("steps", chosen.steps)
+        if steps != chosen.steps:  # going on would give it a second cycle of the learning rate
+            raise InputError(f"{options.folder} is of {steps} steps: give --steps {steps}, or remove it.")
     if variant.base is not None:
         stages.run_base(chosen.data, chosen.folder, settings, workers, variant.base)
     if variant.adapter is not None:
