@@ -1,4 +1,4 @@
-"""Shards of training clips: reading them as one array per key, with only the wanted keys in memory.
+"""Shards of training clips: all as one array per key, one shard at a time, or pictures that stay in their files.
 
 The format is in :mod:`.shard_file`; procedural ones come from :mod:`.procedural_shards`, others from
 :mod:`.curation`.
@@ -17,8 +17,20 @@ from ..errors import InputError
 from .parts import rotation
 from .procedural_shards import clip_names, generate
 from .shard_file import FRAMES, KEYS, checked_split, read_asset, shard_path, write_shard
+from .stored import StoredRows, stored_array
 
-__all__ = ["clip_names", "describe_shards", "generate", "read_asset", "read_shards", "shard_path", "write_shard"]
+__all__ = [
+    "Shard",
+    "clip_names",
+    "describe_shards",
+    "generate",
+    "open_shards",
+    "read_asset",
+    "read_shards",
+    "shard_path",
+    "stored_pictures",
+    "write_shard",
+]
 
 _PER_VIEW = ("rgba", "azimuth", "elevation")
 _POSITIONS = ("surface", "sharp", "aligned", "aligned_sharp", "near", "uniform")
@@ -26,12 +38,26 @@ _WITH_NORMALS = _POSITIONS[:4]
 
 
 @dataclass(frozen=True)
-class _Shard:
+class Shard:
+    """A shard on disk: ``views`` clips, with the shape and type of every wanted array.
+
+    turned: what it holds is turned to each view as it is read, and fitted to ``margin``.
+    """
+
     path: Path
     views: int
     turned: bool
     margin: float
     shapes: dict[str, tuple[tuple[int, ...], np.dtype]]
+
+    def read(self) -> dict[str, np.ndarray]:
+        """The arrays [views,T,...], or [1,T,...] of what all views share; raises InputError for a damaged file."""
+        rows = {
+            key: np.empty((self.views if self.turned or key in _PER_VIEW else 1, *shape), dtype)
+            for key, (shape, dtype) in self.shapes.items()
+        }
+        _fill(self, rows)
+        return rows
 
 
 def read_shards(
@@ -44,6 +70,20 @@ def read_shards(
     again (where that shrinks them, field values at the truncation stay there). Raises InputError when there are no
     shards, when they do not fit together, and for "view" shards when ``frame`` is "canonical".
     """
+    shards = open_shards(folder, split, keys, frame)
+    count = sum(shard.views for shard in shards)
+    out = {key: np.empty((count, *shape), dtype) for key, (shape, dtype) in shards[0].shapes.items()}
+    start = 0
+    for shard in shards:
+        _fill(shard, {key: array[start : start + shard.views] for key, array in out.items()})
+        start += shard.views
+    return out
+
+
+def open_shards(
+    folder: str | Path, split: str = "train", keys: tuple[str, ...] | None = None, frame: str = "view"
+) -> list[Shard]:
+    """The shards of a split in the order of their names, only their headers read; arguments and errors as above."""
     if frame not in FRAMES:
         raise InputError(f"frame={frame!r} is unknown; use 'view' or 'canonical'")
     keys = tuple(keys or KEYS)
@@ -59,13 +99,12 @@ def read_shards(
                     f"{shard.path} has {key} {_say(shard.shapes[key])}, but {shards[0].path.name} has "
                     f"{_say(shards[0].shapes[key])}; keep sets made with other settings in another folder."
                 )
-    count = sum(shard.views for shard in shards)
-    out = {key: np.empty((count, *shape), dtype) for key, (shape, dtype) in shards[0].shapes.items()}
-    start = 0
-    for shard in shards:
-        _fill(shard, {key: array[start : start + shard.views] for key, array in out.items()})
-        start += shard.views
-    return out
+    return shards
+
+
+def stored_pictures(folder: str | Path, split: str = "train", frame: str = "view") -> StoredRows:
+    """Pictures [clips,T,S,S,4] uint8 of a split, which stay in the shards; raises InputError as ``read_shards``."""
+    return StoredRows([stored_array(shard.path, "rgba") for shard in open_shards(folder, split, ("rgba",), frame)])
 
 
 def describe_shards(folder: str | Path, split: str) -> dict[str, Any]:
@@ -87,7 +126,7 @@ def _say(shape: tuple[tuple[int, ...], np.dtype]) -> str:
     return f"{list(shape[0])} {shape[1]}"
 
 
-def _look(path: Path, keys: tuple[str, ...], frame: str) -> _Shard:
+def _look(path: Path, keys: tuple[str, ...], frame: str) -> Shard:
     """What a shard holds, from its header."""
     asset = read_asset(path)
     if frame == "canonical" and asset["frame"] == "view":
@@ -106,7 +145,7 @@ def _look(path: Path, keys: tuple[str, ...], frame: str) -> _Shard:
                 raise InputError(f"{path} has {views} views but {key} {list(shape)}; make it again.")
             shapes[key] = (shape[1:] if key in _PER_VIEW else shape, _dtype(path, key, part.get_dtype()))
     margin = _number(asset.get("settings"), "margin", 0.97)
-    return _Shard(path, views, asset["frame"] == "canonical" and frame == "view", margin, shapes)
+    return Shard(path, views, asset["frame"] == "canonical" and frame == "view", margin, shapes)
 
 
 def _dtype(path: Path, key: str, name: str) -> np.dtype:
@@ -121,7 +160,7 @@ def _number(settings: Any, key: str, default: float) -> float:
     return float(value) if isinstance(value, (int, float)) else default
 
 
-def _fill(shard: _Shard, rows: dict[str, np.ndarray]) -> None:
+def _fill(shard: Shard, rows: dict[str, np.ndarray]) -> None:
     """Copy one shard into its ``rows`` [K,...] of the output."""
     try:
         with safe_open(shard.path, "np") as file:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..data.stored import StoredRows
 from ..errors import InputError
+from ..memory import free_memory
 from ..models.config import ImageEncoderConfig
 from ..models.preprocess import pixel_values_from_tensor
 
 
-def resident(array: np.ndarray, device: torch.device | str) -> Tensor:
-    """``array`` on the GPU if it takes at most a quarter of what is free there, else on the CPU (not copied)."""
-    tensor = torch.from_numpy(array)
-    if torch.device(device).type == "cuda" and array.nbytes <= torch.cuda.mem_get_info(device)[0] // 4:
-        return tensor.to(device)
-    return tensor
+def resident(array: np.ndarray | StoredRows, device: torch.device | str) -> Tensor | StoredRows:
+    """``array`` on the GPU if it takes at most a quarter of what is free there, else on the CPU (not copied).
+
+    Stored rows are read whole into the main memory if all processes of this computer together need at most a quarter
+    of what is free there; else they stay in their files, which the processes share in the system's cache.
+    """
+    on_gpu = torch.device(device).type == "cuda" and array.nbytes <= torch.cuda.mem_get_info(device)[0] // 4
+    if isinstance(array, np.ndarray):
+        return torch.from_numpy(array).to(device) if on_gpu else torch.from_numpy(array)
+    if on_gpu:
+        return array.whole(device)
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # what launchers tell
+    return array.whole() if array.nbytes * processes <= free_memory() // 4 else array
 
 
 def sent(values: np.ndarray | Tensor, device: torch.device) -> Tensor:
@@ -47,9 +58,15 @@ class FrameBank:
     """rgba [clips,T,S,S,4] uint8 and latents [clips or 2*clips,T,N,C] float16, mirrored clips in the second half."""
 
     def __init__(
-        self, rgba: np.ndarray, latents: np.ndarray, config: ImageEncoderConfig, device: torch.device | str = "cpu"
+        self,
+        rgba: np.ndarray | StoredRows,
+        latents: np.ndarray | StoredRows,
+        config: ImageEncoderConfig,
+        device: torch.device | str = "cpu",
     ) -> None:
-        """Raises InputError when pictures and latents belong to different data, or pictures have another size."""
+        """Arrays in memory, or rows in files, of which only small ones are read whole (see ``resident``).
+
+        Raises InputError when pictures and latents belong to different data, or pictures have another size."""
         self.clips, self.frames = rgba.shape[:2]
         if len(latents) not in (self.clips, 2 * self.clips) or latents.shape[1] != self.frames:
             raise InputError(
@@ -81,6 +98,6 @@ class FrameBank:
         latents = self._rows(self.latents, clip + self.clips * flip, frame).float()
         return network_pixels(rgba, self.config, change), latents
 
-    def _rows(self, array: Tensor, clip: np.ndarray, frame: np.ndarray) -> Tensor:
+    def _rows(self, array: Tensor | StoredRows, clip: np.ndarray, frame: np.ndarray) -> Tensor:
         """Frames [F,...] of an array [clips,T,...], on the device of the bank."""
         return sent(array[sent(clip, array.device), sent(frame, array.device)], self.device)

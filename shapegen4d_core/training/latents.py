@@ -1,19 +1,25 @@
-"""Every clip, and its mirror image, encoded once to aligned latents."""
+"""Every clip, and its mirror image, encoded once to aligned latents, in memory or shard by shard into a file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..data.shards import Shard
 from ..data.slots import assign_slots, mirror_slots
+from ..data.stored import StoredArray
 from ..errors import InputError
 from ..geometry.sampling import farthest_point_sampling
 from ..models.shape_vae import ShapeVAE
-from ..progress import Check, Progress, tick
+from ..progress import Check, Meter, Progress, tick
 from .vae import mirrored
+
+CHUNK = 1 << 22  # values of a file handled at once
+Choose = Callable[[dict[str, np.ndarray], int, int], tuple[dict[str, np.ndarray], np.ndarray]]
+"""From the clips of a shard, its views and the number of its first clip to clips and slots, of one view or of all."""
 
 
 @torch.inference_mode()
@@ -73,6 +79,61 @@ def encode_clips(
             rows.append(encode_clip(vae, surface, aligned, chosen, flip, **more))
             tick(progress, check, len(rows), len(signs) * len(slots))
     return np.stack(rows)
+
+
+def encode_shards(
+    vae: ShapeVAE,
+    shards: Sequence[Shard],
+    choose: Choose,
+    into: StoredArray,
+    progress: Progress | None = None,
+    check: Check | None = None,
+) -> None:
+    """Write the latents of ``encode_clips`` into a file [clips or 2*clips,T,N,C]; one shard is in memory at a time.
+
+    What all views of a shard share is encoded once and written for each of them. Progress counts encoded clips.
+    """
+    count, start = sum(shard.views for shard in shards), 0
+    meter = Meter(into.shape[0], progress, check)
+    for shard in shards:
+        clips, slots = choose(shard.read(), shard.views, start)
+        copies = shard.views // len(slots)
+        encoded = encode_clips(
+            vae, clips, slots, into.shape[0] > count, progress=lambda *_, times=copies: meter.advance(times)
+        )
+        for first, rows in zip((start, count + start), np.split(encoded, into.shape[0] // count)):
+            into.write(first, np.repeat(rows, copies, axis=0))
+        start += shard.views
+
+
+def scale_values(stored: StoredArray, scale: float) -> None:
+    """Multiply every float16 value of a file by ``scale``, in place, in float32."""
+    flat = stored.flat
+    for start in range(0, flat.shape[0], CHUNK):
+        values = flat.read(start, min(start + CHUNK, flat.shape[0]))
+        flat.write(start, (values.astype(np.float32) * scale).astype(np.float16))
+
+
+def deviation(stored: StoredArray) -> float:
+    """Standard deviation in float32 of all values of a file, to the last bit that of numpy for the array in memory.
+
+    numpy adds long arrays by halves; so does this, down to pieces that fit in memory.
+    """
+    flat = stored.flat
+
+    def added(change: Callable[[np.ndarray], np.ndarray], start: int, stop: int) -> np.float32:
+        count = stop - start
+        if count <= CHUNK:
+            return np.add.reduce(change(flat.read(start, stop).astype(np.float32)))
+        middle = start + count // 2 // 8 * 8
+        return added(change, start, middle) + added(change, middle, stop)
+
+    def square(values: np.ndarray) -> np.ndarray:
+        values -= mean
+        return np.multiply(values, values, out=values)
+
+    mean = np.float32(added(lambda values: values, 0, flat.shape[0]) / flat.shape[0])
+    return float(np.sqrt(np.float32(added(square, 0, flat.shape[0]) / flat.shape[0])))
 
 
 def independent_points(surface: np.ndarray, anchors: np.ndarray, seed: int = 0) -> Iterator[np.ndarray]:

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.numpy import load_file, save_file
+from safetensors import safe_open
+from safetensors.numpy import save_file
 from torch import nn
 
-from ..data.shards import read_shards
+from ..data.shards import Shard, open_shards, read_shards, stored_pictures
 from ..data.slots import assign_slots
+from ..data.stored import StoredArray, StoredRows, create_arrays, stored_array
 from ..errors import InputError
 from ..models import PRESETS, ModelConfig, save
 from ..models.config import ShapeVAEConfig
@@ -34,7 +36,7 @@ from ..storage import atomic_path
 from .adapter import AdapterLoss, adapter_batches, adapter_validation
 from .bank import FrameBank
 from .base import base_batches, base_validation
-from .latents import encode_clips, independent_points
+from .latents import Choose, deviation, encode_shards, independent_points, scale_values
 from .loop import Stage, train
 from .networks import (
     ANCHORS,
@@ -131,13 +133,21 @@ def run_vae(data: Path, run: Path, settings: TrainSettings, workers: Workers, **
     train(stage, run / "vae", settings, workers, **callbacks)
 
 
-def _query_rows(
-    clips: dict[str, np.ndarray], folder: Path, config: ShapeVAEConfig, latents: int | None
-) -> np.ndarray:
-    """Rows of the aligned points that become latents: by slot where the folder has anchors, else the first ones."""
+def _aligned(
+    folder: Path, config: ShapeVAEConfig, latents: int | None, clips: dict[str, np.ndarray], *_: int
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The clips of a shard with the rows that become latents: by slot where the folder has anchors, else the first."""
     if (folder / ANCHORS).exists():
-        return slots_of(clips, read_anchors(folder))
-    return prefix_slots(clips, config, latents or config.num_latents)
+        return clips, slots_of(clips, read_anchors(folder))
+    return clips, prefix_slots(clips, config, latents or config.num_latents)
+
+
+def _independent(run: Path, clips: dict[str, np.ndarray], views: int, first: int) -> tuple[dict, np.ndarray]:
+    """The clips of a shard, one per view, with query points chosen anew in every frame, and their slots."""
+    anchors = read_anchors(run)
+    clips = {key: np.repeat(value, views // len(value), axis=0) for key, value in clips.items()}
+    picked = [np.stack(list(independent_points(rows, anchors, first + i))) for i, rows in enumerate(clips["surface"])]
+    return {**clips, "aligned": np.stack(picked)}, np.tile(np.arange(len(anchors))[:, None], (views, 1, 2))
 
 
 def run_latents(
@@ -152,39 +162,52 @@ def run_latents(
 ) -> None:
     """Encode training and held-out clips; those of the tiny preset are scaled to unit deviation.
 
-    ``queries`` "independent" chooses them anew in every frame (the paper's ablation) and writes another file.
+    One shard and a few million values are in memory at a time, latents go straight to the file. ``queries``
+    "independent" chooses them anew in every frame (the paper's ablation) and writes another file.
     """
-    (vae, config), arrays = run_vae_network(run, model), {}
+    vae, config = run_vae_network(run, model)
     vae.to(device)
     keys = ("surface", "aligned") + (("sharp", "aligned_sharp") if vae.config.with_sharp_data else ())
-    for split in ("train", "test"):
-        clips = read_shards(data, split, keys, config.frame)
-        if queries == "independent":
-            anchors = read_anchors(run)
-            picked = [np.stack(list(independent_points(rows, anchors, i))) for i, rows in enumerate(clips["surface"])]
-            clips["aligned"], slots = np.stack(picked), np.tile(np.arange(len(anchors))[:, None], (len(picked), 1, 2))
-        else:
-            slots = _query_rows(clips, run if model is None else model_folder(model), vae.config, latents)
-        arrays[split] = encode_clips(vae, clips, slots, mirror=split == "train", progress=progress, check=check)
-    scale = 1.0
-    if model is None:
-        known = run / LATENTS
-        scale = 1.0 / float(arrays["train"].astype(np.float32).std())
-        scale = float(load_file(known)["scale"][0]) if queries == "independent" and known.exists() else scale
-        arrays = {key: (value.astype(np.float32) * scale).astype(np.float16) for key, value in arrays.items()}
+    splits = {split: open_shards(data, split, keys, config.frame) for split in ("train", "test")}
+    folder = run if model is None else model_folder(model)
+    choose = partial(_independent, run) if queries == "independent" else partial(_aligned, folder, vae.config, latents)
     run.mkdir(parents=True, exist_ok=True)
     with atomic_path(run / (LATENTS if queries == "aligned" else f"{queries}_{LATENTS}")) as temporary:
-        whole = {**arrays, "scale": np.array([scale], dtype=np.float32)}
-        save_file(whole, temporary, metadata=latents_origin(data, run, model))
+        shapes = {split: _latents_shape(vae.config, shards, choose, split) for split, shards in splits.items()}
+        layout = {**{split: (shape, np.float16) for split, shape in shapes.items()}, "scale": ((1,), np.float32)}
+        file = create_arrays(temporary, layout, latents_origin(data, run, model))
+        for split, shards in splits.items():
+            encode_shards(vae, shards, choose, file[split], progress, check)
+        known = run / LATENTS if queries == "independent" else None
+        scale = 1.0 if model is not None else _unit_scale(file["train"], known)
+        for split in splits if model is None else ():
+            scale_values(file[split], scale)
+        file["scale"].write(0, np.array([scale], dtype=np.float32))
+
+
+def _latents_shape(config: ShapeVAEConfig, shards: list[Shard], choose: Choose, split: str) -> tuple[int, ...]:
+    """[clips or 2*clips,T,N,C] of the latents of a split: those for training have their mirror images behind them."""
+    views, frames = sum(shard.views for shard in shards), shards[0].shapes["aligned"][0][0]
+    slots = choose(shards[0].read(), shards[0].views, 0)[1]
+    count = slots.shape[1] * (2 if config.with_sharp_data else 1)
+    return (views * (2 if split == "train" else 1), frames, count, config.embed_dim)
+
+
+def _unit_scale(encoded: StoredArray, known: Path | None) -> float:
+    """The factor that gives ``encoded`` unit deviation, or the one the latents in the file ``known`` have."""
+    if known is None or not known.exists():
+        return 1.0 / deviation(encoded)
+    with safe_open(known, "np") as file:
+        return float(file.get_tensor("scale")[0])
 
 
 def _banks(data: Path, latents: Path, config: ModelConfig, device: torch.device) -> tuple[FrameBank, FrameBank]:
-    """Training and held-out pictures with their latents."""
+    """Training and held-out pictures with their latents; large ones stay in their files."""
     if not latents.exists():
         raise InputError(f"{latents} is missing; run the latents stage first.")
     check_latents(latents, latents.parent, data)
-    encoded = load_file(latents)
-    pictures = {split: read_shards(data, split, ("rgba",), config.frame)["rgba"] for split in ("train", "test")}
+    pictures = {split: stored_pictures(data, split, config.frame) for split in ("train", "test")}
+    encoded = {split: StoredRows([stored_array(latents, split)]) for split in pictures}
     return tuple(FrameBank(pictures[split], encoded[split], config.image_encoder, device) for split in pictures)
 
 
