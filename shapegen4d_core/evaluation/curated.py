@@ -52,14 +52,15 @@ def read_clips(data: Path, split: str, model: ModelBundle) -> list[ShardClip]:
     for path in sorted((Path(data) / checked_split(split)).glob("*.safetensors")):
         with safe_open(path, "np") as file:
             views = file.get_slice("azimuth").get_shape()[0]
-        asset = known.setdefault(read_asset(path).get("sha256") or path.stem, _without_view(path.stem))
+        said = read_asset(path)
+        asset = known.setdefault(said.get("sha256") or path.stem, _asset_name(path.stem, said["frame"]))
         names += [(path.stem if views == 1 else f"{path.stem}@{view}", asset) for view in range(views)]
     return [ShardClip(*name, {key: values[row] for key, values in arrays.items()}) for row, name in enumerate(names)]
 
 
-def _without_view(name: str) -> str:
-    """The name of the asset in that of a shard turned to one of its views."""
-    return re.sub(r"-v\d+$", "", name)
+def _asset_name(shard: str, frame: str) -> str:
+    """The name of the asset in that of a shard, which ends with its view when it was turned to it."""
+    return re.sub(r"-v\d+$", "", shard) if frame == "view" else shard
 
 
 @dataclass(frozen=True)
