@@ -48,6 +48,7 @@ def test_views_of_one_source_are_one_asset(tmp_path, made, capsys, shards):
     assert "2 views of 1 curated assets" in capsys.readouterr().out
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["methods"]["autoencoder"]["measures"]["iou"]["count"] == 1
+    assert 0 <= report["methods"]["autoencoder"]["measures"]["volume_drift"]["mean"] < 0.5
 
 
 def test_other_sources_stay_other_assets_whatever_they_are_called(tmp_path, made):
