@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.ndimage import uniform_filter
 
+from ..geometry.motion import volume_drift
 from ..geometry.winding import grid_inside
+from .measures import MEASURES
 
 VOXELS = 128
 BLUR = 0.2  # half boxes: the ramp of a field truncated at 0.1 on both sides of the surface
@@ -38,3 +40,9 @@ def solid_bend(grids: Sequence[np.ndarray]) -> float:
     first, middle, last = (grid.astype(np.int8) for grid in grids)
     width = max(1, round(len(first) * BLUR / 2))
     return float(np.abs(uniform_filter((first - 2 * middle + last).astype(np.float32), width, mode="constant")).mean())
+
+
+def solid_drift(predicted: np.ndarray, true: np.ndarray) -> float:
+    """Drift of volumes [T] against the true ones; the worst when only the prediction has no first one."""
+    lost = true[0] > 0 and predicted[0] == 0
+    return MEASURES["volume_drift"].worst if lost else volume_drift(predicted, true)

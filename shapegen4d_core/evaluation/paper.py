@@ -9,13 +9,13 @@ from importlib.util import find_spec
 import numpy as np
 
 from ..geometry.distances import FAILED_CHAMFER, cloud_distances
-from ..geometry.motion import edge_strain, point_jitter, volume_drift
+from ..geometry.motion import edge_strain, point_jitter
 from ..geometry.similarity import Similarity
 from ..geometry.surface_points import UnitBox, unit_box
 from .alignment import AlignmentSettings, SequenceAlignment, align_sequence
 from .measures import MEASURES
 from .mesh_files import Shapes
-from .occupancy import VOXELS, occupancy_iou, solid_bend, voxelise
+from .occupancy import VOXELS, occupancy_iou, solid_bend, solid_drift, voxelise
 from .pictures import picture_measures
 from .sheet import fitted_camera, render_frames
 
@@ -125,11 +125,10 @@ def _solid_measures(meshes: list, exact: list, settings: PaperSettings) -> dict[
             bends.append([solid_bend(grids) for grids in zip(*window)])
     defined = [value for value in ious if not np.isnan(value)]
     predicted, true = np.array(volumes).T
-    lost = true[0] > 0 and predicted[0] == 0  # no first volume to compare with, and that is the prediction's fault
     vanished = bool(((predicted == 0) & (true > 0)).any())  # a shape that vanishes does not flicker
     return {
         "iou": float(np.mean(defined)) if defined else float("nan"),
-        "volume_drift": MEASURES["volume_drift"].worst if lost else volume_drift(predicted, true),
+        "volume_drift": solid_drift(predicted, true),
         "jitter": MEASURES["jitter"].worst if vanished else _over_true(np.array(bends)),
     }
 

@@ -70,8 +70,8 @@ def test_replaced_and_added_predictions_are_judged_again_and_others_are_not(crea
     write_mesh(tmp_path / "p", "c", creature)
     second, asked, count = meshes_again(tmp_path)
     assert asked == ["a", "c"] and count == 6
-    assert second["a"].values["iou"] < 0.8 and second["c"].failure is None and second["b"] == first["b"]
-    assert meshes_again(tmp_path) == (second, [], 6)
+    assert second["a"].values["iou"] < 0.8 and second["c"].failure is None and repr(second["b"]) == repr(first["b"])
+    assert repr(meshes_again(tmp_path)) == repr((second, [], 6))
     write_mesh(tmp_path / "t", "b", creature, shift=0.3)
     third, asked, _ = meshes_again(tmp_path)
     assert asked == ["b"] and third["b"].values["iou"] < 0.8, "another truth is another comparison"
