@@ -20,13 +20,15 @@ from .gradient_icp import GradientSettings, gradient_icp
 class ActionBenchSettings:
     """Point counts and seeds as published; ``gradient`` as in :class:`GradientSettings`.
 
-    ``per_frame``: also CD-3D, whose alignment of every frame takes most of the time.
+    ``per_frame``: also CD-3D, whose alignment of every frame takes most of the time. ``align`` false takes positions as
+    they are.
     """
 
     points: int = 100_000
     queries: int = 10_000
     seed: int = 44
     per_frame: bool = True
+    align: bool = True
     gradient: GradientSettings = field(default_factory=GradientSettings)
 
 
@@ -61,7 +63,7 @@ def action_bench(
 
 
 def _align(moving: np.ndarray, fixed: np.ndarray, settings: ActionBenchSettings):
-    if len(moving) == 0 or len(fixed) == 0:
+    if not settings.align or len(moving) == 0 or len(fixed) == 0:
         return lambda points: points
     rng = np.random.default_rng(settings.seed)
     size = settings.gradient.points
@@ -83,7 +85,12 @@ def subset_chamfer(prediction: np.ndarray, truth: np.ndarray, settings: ActionBe
 
 
 def motion_distance(prediction: np.ndarray, truth: np.ndarray, settings: ActionBenchSettings) -> float:
-    """CD-M of tracked points [T,P,3] and [T,Q,3]: pairs nearest in frame 1, their mean distance over all frames."""
+    """CD-M of tracked points [T,P,3] and [T,Q,3]: pairs nearest in frame 1, their mean distance over all frames.
+
+    Without points on one side FAILED_CHAMFER.
+    """
+    if prediction.shape[1] == 0 or truth.shape[1] == 0:
+        return FAILED_CHAMFER
     total = 0.0
     for side, (asked, answered) in enumerate(((prediction, truth), (truth, prediction))):
         rows = _queries(asked.shape[1], settings, side)

@@ -18,6 +18,7 @@ from .paper import PaperSettings, score_floor, score_paper
 from .score_file import Row, ScoreFile, files_digest
 from .workers import run_scored
 
+_TRUTHS_SAMPLE = 500_000  # added to the seed for points of the truth
 PROTOCOLS = ("paper", "actionbench", "none")
 TITLES = {"prediction": "prediction", "floor": "truth sampled twice (noise floor)"}
 
@@ -68,8 +69,8 @@ class Comparison:
         if self.protocol != "actionbench":
             return score_paper(prediction, truth, self._paper())
         tracked = prediction.tracked and truth.tracked
-        wanted = _bench_clouds(truth, self.bench, tracked)
-        clouds = _bench_clouds(prediction, self.bench, tracked)
+        wanted = _boxed(_bench_clouds(truth, self.bench, tracked, _TRUTHS_SAMPLE))
+        clouds = _boxed(_bench_clouds(prediction, self.bench, tracked))
         values: dict[str, float] = {}
         for isotropic in (False, True):
             gradient = replace(self.bench.gradient, isotropic=isotropic)
@@ -78,11 +79,11 @@ class Comparison:
         return values, sum(len(cloud) == 0 for cloud in clouds)
 
     def _floor(self, truth: Shapes) -> dict[str, float]:
+        """What a perfect prediction would get; ActionBench's needs no alignment, so one and three scales are alike."""
         if self.protocol != "actionbench":
             return score_floor(truth, self._paper())
-        plain = PaperSettings(points=self.bench.points, seed=self.bench.seed)
-        value = score_floor(truth, plain)["chamfer"]
-        return {key: value for key in ("cd_3d", "cd_4d")}
+        found = action_bench(*_two_samples(truth, self.bench), truth.tracked, replace(self.bench, align=False))
+        return found | {f"{key}_isotropic": value for key, value in found.items()}
 
 
 def _fitting(path: Path, truth: Shapes) -> Shapes:
@@ -92,16 +93,37 @@ def _fitting(path: Path, truth: Shapes) -> Shapes:
     return prediction
 
 
-def _bench_clouds(shapes: Shapes, settings: ActionBenchSettings, tracked: bool) -> list[np.ndarray]:
-    """Clouds in the box of their own sequence, where the optimisation starts; carried points when both are tracked."""
+def _bench_clouds(shapes: Shapes, settings: ActionBenchSettings, tracked: bool, more: int = 0) -> list[np.ndarray]:
+    """Points of every frame, drawn with the seed plus ``more``; on frame 1 and carried when both sides are ``tracked``.
+
+    As published the prediction's points are drawn with the seed, and the truth's are a draw of their own, else a
+    prediction with the truth's faces would get the truth's very points and score below the noise floor. CD-M finds its
+    pairs among the points of frame 1, so the rows of both sides need not agree.
+    """
     if tracked:
-        clouds = list(shapes.tracks(settings.points, settings.seed))
-    else:
-        clouds = shapes.clouds(settings.points, settings.seed)
+        return list(shapes.tracks(settings.points, settings.seed + more))
+    return shapes.clouds(settings.points, settings.seed + more)
+
+
+def _boxed(clouds: list[np.ndarray]) -> list[np.ndarray]:
+    """Clouds in the box of their own sequence, where the optimisation starts."""
     if not any(len(cloud) for cloud in clouds):
         return clouds
     box = unit_box(clouds)
     return [box(cloud) if len(cloud) else cloud for cloud in clouds]
+
+
+def _two_samples(truth: Shapes, settings: ActionBenchSettings) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The truth in its box sampled as a prediction and as a truth (tracked points: their two halves)."""
+    if truth.points is not None:
+        carried = truth.tracks(truth.points.shape[1], settings.seed)
+        first, second = carried[:, 0::2], carried[:, 1::2]
+    else:
+        first, second = (_bench_clouds(truth, settings, truth.tracked, more) for more in (0, _TRUTHS_SAMPLE))
+    if not any(len(cloud) for cloud in second):
+        return first, second
+    box = unit_box(second)
+    return tuple([box(cloud) if len(cloud) else cloud for cloud in clouds] for clouds in (first, second))
 
 
 def pairs_of(predictions: str | Path, truth: str | Path) -> list[tuple[str, Path | None, Path]]:

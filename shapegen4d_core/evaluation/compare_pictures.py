@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..progress import Check, Progress, tick
 from ..video.reader import open_source
 from .folder_names import by_name
-from .learned import frechet_distance, unavailable
+from .learned import LEAST_FRAMES, frechet_distance, unavailable
 from .pictures import over_white, picture_measures
 from .score_file import Row, ScoreFile, files_digest
 
@@ -27,10 +27,14 @@ _VIDEOS = (".mp4", ".webm", ".mov", ".mkv", ".avi", ".gif", ".webp", ".png", ".a
 
 @dataclass(frozen=True)
 class PictureJudge:
-    """Compares clips at ``pixels`` x ``pixels``; ``learned`` measures by name, from :func:`.learned.load_available`."""
+    """Compares clips at ``pixels`` x ``pixels``; ``learned`` measures by name, from :func:`.learned.load_available`.
+
+    Clips of fewer than ``least_frames`` go without that measure.
+    """
 
     pixels: int = 512
     learned: Mapping[str, Callable] = field(default_factory=dict)
+    least_frames: Mapping[str, int] = field(default_factory=lambda: LEAST_FRAMES)
 
     def __call__(self, pair: tuple[str, Path | None, Path]) -> list[Row]:
         """Row of one asset (name, prediction or None, truth). Raises InputError when the truth cannot be read."""
@@ -50,6 +54,8 @@ class PictureJudge:
             del values["silhouette_iou"]
         colours = over_white(prediction), over_white(truth)
         for key, measure in self.learned.items():
+            if len(truth) < self.least_frames.get(key, 1):
+                continue
             if key == "fvd_pair":
                 gap = measure(colours[0]) - measure(colours[1])
                 values[key] = float(gap @ gap)
@@ -117,19 +123,23 @@ def run_pictures(
 def set_fvd(judge: PictureJudge, pairs: Sequence[tuple[str, Path | None, Path]], rows: Sequence[Row]) -> str:
     """The Frechet distance over all clips as one set, in words that say how many there were.
 
-    Clips whose ``rows`` are failures have no pictures to compare: they are counted and left out.
+    Clips that failed by their ``rows`` and those that are too short are counted and left out.
     """
     reasons = unavailable(Path("models"))
     logits = judge.learned.get("fvd_pair")
-    failed = {row.asset for row in rows if row.failure is not None}
-    there = [pair for pair in pairs if pair[0] not in failed]
     if logits is None:
         return f"FVD over the set: {reasons.get('fvd_pair', 'not asked for')}"
+    failed = {row.asset for row in rows if row.failure is not None}
+    short = {row.asset for row in rows if row.failure is None and "fvd_pair" not in row.values}
+    there = [pair for pair in pairs if pair[0] not in failed | short]
+    without = f", without {len(failed)} that failed" if failed else ""
+    if short:
+        least = judge.least_frames["fvd_pair"]
+        without += f", without {len(short)} too short, as pairs too (FVD needs at least {least} frames)"
     if len(there) < 2:
-        return "FVD over the set: needs at least 2 clips"
+        return f"FVD over the set: needs at least 2 clips{without}"
     features = [np.stack([logits(over_white(read_frames(pair[side], judge.pixels)[0])) for pair in there])
                 for side in (1, 2)]
-    without = f", without {len(failed)} that failed" if failed else ""
     return (
         f"FVD over the set of {len(there)} clips{without} (400-d I3D logits, so rank-deficient and biased below 400 "
         f"clips): {frechet_distance(*features):.1f}"

@@ -27,7 +27,7 @@ from .decoded import CHUNK, Decoded, decode_latents
 from .judge import BOUNDS, THRESHOLDS
 from .measures import MEASURES
 from .methods import METHODS, SEED_STEP, generate_latents, generates
-from .occupancy import occupancy_iou
+from .occupancy import occupancy_iou, solid_drift
 from .score_file import Row
 from .sheet import clip_sheet, fitted_camera, render_frames, render_points, spread_frames
 
@@ -52,14 +52,15 @@ def read_clips(data: Path, split: str, model: ModelBundle) -> list[ShardClip]:
     for path in sorted((Path(data) / checked_split(split)).glob("*.safetensors")):
         with safe_open(path, "np") as file:
             views = file.get_slice("azimuth").get_shape()[0]
-        asset = known.setdefault(read_asset(path).get("sha256") or path.stem, _without_view(path.stem))
+        said = read_asset(path)
+        asset = known.setdefault(said.get("sha256") or path.stem, _asset_name(path.stem, said["frame"]))
         names += [(path.stem if views == 1 else f"{path.stem}@{view}", asset) for view in range(views)]
     return [ShardClip(*name, {key: values[row] for key, values in arrays.items()}) for row, name in enumerate(names)]
 
 
-def _without_view(name: str) -> str:
-    """The name of the asset in that of a shard turned to one of its views."""
-    return re.sub(r"-v\d+$", "", name)
+def _asset_name(shard: str, frame: str) -> str:
+    """The name of the asset in that of a shard, which ends with its view when it was turned to it."""
+    return re.sub(r"-v\d+$", "", shard) if frame == "view" else shard
 
 
 @dataclass(frozen=True)
@@ -123,24 +124,31 @@ class ShardJudge:
         return Row(clip.asset, clip.asset, "floor", None, values)
 
     def _score(self, clip: ShardClip, latents: torch.Tensor, shown: Decoded, reference: Decoded) -> dict[str, float]:
+        solids = self._solids(latents, clip.arrays["uniform"])
         values = {
-            "iou": self._sample_iou(latents, clip.arrays["uniform"]),
-            "iou_near": self._sample_iou(latents, clip.arrays["near"]),
+            "iou": _mean_iou(solids),
+            "iou_near": _mean_iou(self._solids(latents, clip.arrays["near"])),
             **_distances(shown.points, list(clip.arrays["surface"][..., :3].astype(float))),
         }
         if shown.empty_frames:
-            return values | {"jitter_vae": MEASURES["jitter_vae"].worst}
+            return values | {key: MEASURES[key].worst for key in ("jitter_vae", "volume_drift")}
+        values["volume_drift"] = solid_drift(*np.array([[side.sum() for side in pair] for pair in solids]).T)
         return values | {"jitter_vae": jitter(shown.fields) / max(jitter(reference.fields), 1e-9)}
 
     @torch.inference_mode()
-    def _sample_iou(self, latents: torch.Tensor, samples: np.ndarray) -> float:
-        """Mean over frames of the IoU over the shard's field samples [T,P,4]; frames without any solid are left out."""
+    def _solids(self, latents: torch.Tensor, samples: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Which of the shard's field samples [T,P,4] are inside the prediction and inside the truth, by frame."""
         found = []
         for frame, rows in zip(latents, torch.from_numpy(samples.astype(np.float32))):
             field = ChunkedField(self.model.vae.field(self.model.vae.decode(frame[None])), CHUNK)
-            found.append(occupancy_iou((field(rows[:, :3]) > 0).numpy(), (rows[:, 3] > 0).numpy()))
-        defined = [value for value in found if not np.isnan(value)]
-        return float(np.mean(defined)) if defined else float("nan")
+            found.append(((field(rows[:, :3]) > 0).numpy(), (rows[:, 3] > 0).numpy()))
+        return found
+
+
+def _mean_iou(solids: list[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Mean over frames; frames without any solid are left out."""
+    defined = [value for value in (occupancy_iou(*pair) for pair in solids) if not np.isnan(value)]
+    return float(np.mean(defined)) if defined else float("nan")
 
 
 def _distances(first: list[np.ndarray], second: list[np.ndarray]) -> dict[str, float]:
@@ -158,9 +166,10 @@ def about_shards(judge: ShardJudge, clips: list[ShardClip], split: str, model: s
         "seeds": list(judge.seeds),
         "surface points": f"{count} of prediction and truth each; the noise floor is of halves, so {count // 2}",
         "IoU": f"on the shards' {clips[0].arrays['uniform'].shape[1]} uniform samples per frame, no registration",
+        "volume drift": "on the same samples",
         "F thresholds": list(THRESHOLDS),
         "sampling": judge.settings.to_dict(),
-        "failures": "a frame without a surface counts as Chamfer 2, jitter 10; nothing is left out",
+        "failures": "a frame without a surface counts as Chamfer 2, jitter 10, drift 1; nothing is left out",
         "intervals": "95 % percentile bootstrap over assets, views and seeds averaged within an asset first",
     }
 

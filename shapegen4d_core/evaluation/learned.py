@@ -29,6 +29,8 @@ _DREAMSIM_FILES = (
     "checkpoints/dino_vitbase16_pretrain.pth",
 )
 I3D_FILE = "i3d_pretrained_400.pt"
+LEAST_FRAMES = {"fvd_pair": 16}
+"""What a clip must have for a measure whose network looks at many frames at once."""
 
 
 @dataclass(frozen=True)

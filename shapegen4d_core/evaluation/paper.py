@@ -9,13 +9,13 @@ from importlib.util import find_spec
 import numpy as np
 
 from ..geometry.distances import FAILED_CHAMFER, cloud_distances
-from ..geometry.motion import edge_strain, point_jitter, volume_drift
+from ..geometry.motion import edge_strain, point_jitter
 from ..geometry.similarity import Similarity
 from ..geometry.surface_points import UnitBox, unit_box
 from .alignment import AlignmentSettings, SequenceAlignment, align_sequence
 from .measures import MEASURES
 from .mesh_files import Shapes
-from .occupancy import VOXELS, occupancy_iou, voxelise
+from .occupancy import VOXELS, occupancy_iou, solid_bend, solid_drift, voxelise
 from .pictures import picture_measures
 from .sheet import fitted_camera, render_frames
 
@@ -45,7 +45,8 @@ class PaperSettings:
 def score_paper(prediction: Shapes, truth: Shapes, settings: PaperSettings) -> tuple[dict[str, float], int]:
     """Measures of a prediction, and how many of its frames are empty (each scored as the worst).
 
-    IoU, volume drift, point to surface (with numba) and pictures need meshes on both sides; strain needs one topology.
+    IoU, volume drift, jitter of the blurred voxels over the truth's, point to surface (with numba) and pictures need
+    meshes on both sides; strain needs one topology. All are of the aligned prediction.
     """
     wanted = truth.clouds(settings.points, settings.seed)
     box = unit_box(wanted)
@@ -114,18 +115,29 @@ def _placed(shapes: Shapes, box: UnitBox, alignment: SequenceAlignment | None) -
 
 
 def _solid_measures(meshes: list, exact: list, settings: PaperSettings) -> dict[str, float]:
-    ious, volumes = [], []
+    ious, volumes, bends, window = [], [], [], []
     for mesh, true_mesh in zip(meshes, exact):
         solids = [voxelise(*given, settings.voxels) for given in (mesh, true_mesh)]
         ious.append(occupancy_iou(*solids))
-        volumes.append([solid.sum() for solid in solids])
+        volumes.append([np.count_nonzero(solid) for solid in solids])
+        window = [*window[-2:], solids]  # three frames at a time: a clip's grids would fill the memory
+        if len(window) == 3:
+            bends.append([solid_bend(grids) for grids in zip(*window)])
     defined = [value for value in ious if not np.isnan(value)]
     predicted, true = np.array(volumes).T
-    lost = true[0] > 0 and predicted[0] == 0  # no first volume to compare with, and that is the prediction's fault
+    vanished = bool(((predicted == 0) & (true > 0)).any())  # a shape that vanishes does not flicker
     return {
         "iou": float(np.mean(defined)) if defined else float("nan"),
-        "volume_drift": MEASURES["volume_drift"].worst if lost else volume_drift(predicted, true),
+        "volume_drift": solid_drift(predicted, true),
+        "jitter": MEASURES["jitter"].worst if vanished else _over_true(np.array(bends)),
     }
+
+
+def _over_true(bends: np.ndarray) -> float:
+    """Mean of the prediction's bends over that of the truth's, [T-2,2]; NaN where the truth has none."""
+    if len(bends) == 0 or bends[:, 1].sum() == 0:
+        return float("nan")
+    return float(bends[:, 0].sum() / bends[:, 1].sum())
 
 
 def _view_measures(meshes: list, exact: list, settings: PaperSettings) -> dict[str, float]:

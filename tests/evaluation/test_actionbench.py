@@ -77,6 +77,7 @@ def test_motion_distance_equals_brute_force():
     there = np.linalg.norm(first - second[:, gaps.argmin(1)], axis=-1).mean()
     back = np.linalg.norm(second - first[:, gaps.argmin(0)], axis=-1).mean()
     assert motion_distance(first, second, replace(BENCH, queries=1000)) == pytest.approx(there + back)
+    assert motion_distance(first, second[:, :0], BENCH) == FAILED_CHAMFER
 
 
 def test_swapped_legs_are_seen_by_the_motion_distance_only():

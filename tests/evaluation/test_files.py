@@ -191,6 +191,34 @@ def test_actionbench_on_files(creature, tmp_path):
     assert {"cd_4d_isotropic", "cd_m_isotropic"} <= set(row.values)
 
 
+def bench_rows(tmp_path):
+    bench = replace(COMPARISON, protocol="actionbench")
+    rows = run_comparison(bench, pairs_of(tmp_path / "p", tmp_path / "t"))
+    return {row.method: row.values for row in rows}
+
+
+def test_a_perfect_prediction_of_actionbench_is_at_the_floor_and_not_below_it(creature, tmp_path):
+    """It has the truth's own faces, which must not mean the truth's own points."""
+    truth = sequence(creature)
+    for side in "tp":
+        shapes_in(tmp_path / side, truth)
+    rows = bench_rows(tmp_path)
+    assert set(rows["floor"]) == set(rows["prediction"]) == {
+        f"{key}{way}" for key in ("cd_4d", "cd_m") for way in ("", "_isotropic")
+    }
+    for key, floor in rows["floor"].items():
+        assert 0 < rows["prediction"][key] == pytest.approx(floor, rel=0.15), key
+
+
+def test_the_floor_of_tracked_points_is_that_of_their_halves(creature, tmp_path):
+    points = shapes_in(tmp_path, sequence(creature), "mesh").tracks(400, 3).astype(np.float32)
+    for side in "tp":
+        (tmp_path / side).mkdir()
+        np.save(tmp_path / side / "a.npy", points)
+    rows = bench_rows(tmp_path)
+    assert 2 * rows["prediction"]["cd_m"] < rows["floor"]["cd_m"] < 0.5
+
+
 def test_the_verb_compares_folders(creature, tmp_path, capsys):
     shapes_in(tmp_path / "t", sequence(creature, frames=1))
     shapes_in(tmp_path / "p", sequence(creature, frames=1))

@@ -89,7 +89,7 @@ def test_pairs_and_the_set_are_two_different_distances(tmp_path):
             for t in range(2):
                 Image.new("RGB", (16, 16), (shade + t,) * 3).save(tmp_path / side / str(number) / f"{t}.png")
         pairs.append((str(number), tmp_path / "p" / str(number), tmp_path / "t" / str(number)))
-    judge = PictureJudge(16, {"fvd_pair": lambda frames: np.array([frames.mean(), frames.std()])})
+    judge = PictureJudge(16, {"fvd_pair": lambda frames: np.array([frames.mean(), frames.std()])}, {})
     (row,) = judge(pairs[0])
     assert row.values["fvd_pair"] == pytest.approx((30 / 255) ** 2, rel=1e-3) and "silhouette_iou" not in row.values
     features = [np.stack([judge.learned["fvd_pair"](over_white(read_frames(pair[side], 16)[0])) for pair in pairs])
@@ -100,6 +100,30 @@ def test_pairs_and_the_set_are_two_different_distances(tmp_path):
     (tmp_path / "p" / "2" / "1.png").write_bytes(b"no picture")
     rows = [row for pair in pairs for row in judge(pair)]
     assert "over the set of 2 clips, without 1 that failed" in set_fvd(judge, pairs, rows)
+
+
+def test_clips_too_short_for_a_network_go_without_it_and_are_counted(tmp_path):
+    """The network fails as I3D does on clips shorter than it takes."""
+
+    def logits(frames):
+        if len(frames) < 16:
+            raise RuntimeError("kernel size can't be greater than actual input size")
+        return np.array([frames.mean(), frames.std()])
+
+    pairs = []
+    for name, count in (("short", 8), ("long", 16), ("longer", 17)):
+        for side in "pt":
+            (tmp_path / side / name).mkdir(parents=True)
+            for t in range(count):
+                Image.new("RGB", (16, 16), (9 * t, 0, 0)).save(tmp_path / side / name / f"{t:02d}.png")
+        pairs.append((name, tmp_path / "p" / name, tmp_path / "t" / name))
+    judge = PictureJudge(16, {"fvd_pair": logits})
+    rows = [row for pair in pairs for row in judge(pair)]
+    assert ["fvd_pair" in row.values for row in rows] == [False, True, True] and "psnr" in rows[0].values
+    said = set_fvd(judge, pairs, rows)
+    assert "over the set of 2 clips, without 1 too short" in said and "at least 16 frames" in said
+    said = set_fvd(judge, pairs[:1], rows[:1])
+    assert "at least 2 clips" in said and "FVD needs at least 16 frames" in said
 
 
 def test_the_verb_compares_videos_and_lists_what_is_not_there(tmp_path, capsys):
