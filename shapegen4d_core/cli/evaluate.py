@@ -10,12 +10,33 @@ from ..data.shard_file import SPLITS
 from ..errors import InputError
 from .bars import bar
 from .extras import learning
-from .sampling_options import add_sampling, sampling_changes
+from .sampling_options import NAMES, add_sampling, sampling_changes
 
 if TYPE_CHECKING:
     from ..evaluation.judge import Judge
     from ..models import ModelBundle
     from ..sampling import SamplerSettings
+
+
+_DEFAULTS = {
+    "protocol": "paper",
+    "weights": Path("models"),
+    "model": "tiny",
+    "clips": 64,
+    "seeds": (0,),
+    "split": "test",
+    "resolution": 64,
+    "workers": 2,
+    "sheet_clips": 6,
+}
+_MODEL = ("model", "seeds", "split", "methods", "resolution", *NAMES)
+_USED = {  # what each way to evaluate looks at
+    "--protocol pictures": ("predictions", "truth", "protocol", "weights", "output"),
+    "--predictions": ("predictions", "truth", "protocol", "points", "workers", "output"),
+    "--shards": ("shards", "sheet", "output", *_MODEL),
+    "--sheet": ("sheet", "sheet_clips", "data", *_MODEL),
+    "procedural clips": ("clips", "data", "workers", "output", *_MODEL),
+}
 
 
 def add_verbs(verbs: argparse._SubParsersAction) -> None:
@@ -24,22 +45,22 @@ def add_verbs(verbs: argparse._SubParsersAction) -> None:
     add = verb.add_argument
     add("--predictions", type=Path, help="compare files: folder with one sequence (or video) per asset")
     add("--truth", type=Path, help="folder with the true ones, of the same names")
-    add("--protocol", default="paper", help="paper (default), actionbench, none (no alignment), or pictures")
+    add("--protocol", help="paper (default), actionbench, none (no alignment), or pictures")
     add("--points", type=int, help="points per cloud and frame (default: 100000)")
-    add("--weights", type=Path, default=Path("models"), help="folder with the networks of DreamSim and FVD")
+    add("--weights", type=Path, help="folder with the networks of DreamSim and FVD, for pictures (default: models)")
     add("--shards", type=Path, help="score the model on the curated clips of this folder, split --split")
-    add("--model", default="tiny", help="model folder, or tiny for the bundled one")
-    add("--clips", type=int, default=64, help="held-out procedural clips (default: 64)")
-    add("--seeds", type=_seeds, default=(0,), help="seeds of the sampler, such as 0,1,2 (default: 0)")
-    add("--split", default="test", help="test: new seeds (default); unseen, motion: kept out of training")
+    add("--model", help="model folder, or tiny for the bundled one (default: tiny)")
+    add("--clips", type=int, help="held-out procedural clips (default: 64)")
+    add("--seeds", type=_seeds, help="seeds of the sampler, such as 0,1,2 (default: 0)")
+    add("--split", help="test: new seeds (default); unseen, motion: kept out of training")
     add("--methods", help="what to compare, separated by commas (default: all that a reader needs)")
-    add("--resolution", type=int, default=64, help="cells of the grid per axis (default: 64)")
+    add("--resolution", type=int, help="cells of the grid per axis (default: 64)")
     add("--data", type=Path, help="shards the model was trained on, for the retrieval baselines")
-    add("--workers", type=int, default=2, help="processes (default: 2)")
+    add("--workers", type=int, help="processes (default: 2)")
     add_sampling(add)
-    add("-o", "--output", type=Path, help="folder for scores (resumable), report.json, report.md and plots")
+    add("-o", "--output", type=Path, help="folder for the report, plots and scores (resumable, but for --shards)")
     add("--sheet", type=Path, help="write a contact sheet .png of clips instead of figures; with --shards beside them")
-    add("--sheet-clips", type=int, default=6, help="clips on the contact sheet (default: 6)")
+    add("--sheet-clips", type=int, help="clips on the contact sheet (default: 6)")
     add("--quiet", action="store_true", help="no progress bars")
     verb.set_defaults(run=_evaluate)
 
@@ -52,12 +73,30 @@ def _evaluate(chosen: argparse.Namespace) -> None:
     files = chosen.predictions, chosen.truth
     if any(files) and not all(files):
         raise InputError("--predictions and --truth belong together; give both folders.")
-    if all(files):
-        (_pictures if chosen.protocol == "pictures" else _files)(chosen)
-    elif chosen.shards:
-        _shards(chosen)
-    else:
-        _procedural(chosen)
+    way = _way(chosen)
+    _check_used(chosen, way)
+    for key, value in _DEFAULTS.items():
+        if getattr(chosen, key) is None:
+            setattr(chosen, key, value)
+    ways = {"--protocol pictures": _pictures, "--predictions": _files, "--shards": _shards}
+    ways.get(way, _procedural)(chosen)
+
+
+def _way(chosen: argparse.Namespace) -> str:
+    if chosen.predictions:
+        return "--protocol pictures" if chosen.protocol == "pictures" else "--predictions"
+    if chosen.shards:
+        return "--shards"
+    return "--sheet" if chosen.sheet else "procedural clips"
+
+
+def _check_used(chosen: argparse.Namespace, way: str) -> None:
+    """Raises InputError for options that would do nothing."""
+    known = {name for names in _USED.values() for name in names}
+    idle = sorted(name for name in known - set(_USED[way]) if getattr(chosen, name) is not None)
+    if idle:
+        given, used = (", ".join("--" + name.replace("_", "-") for name in names) for names in (idle, _USED[way]))
+        raise InputError(f"{given} would do nothing with {way}; leave out what is none of {used}.")
 
 
 def _files(chosen: argparse.Namespace) -> None:
@@ -97,15 +136,15 @@ def _pictures(chosen: argparse.Namespace) -> None:
 def _shards(chosen: argparse.Namespace) -> None:
     learning()
     from .. import models
-    from ..evaluation.curated import TITLES, ShardJudge, about_shards, read_clips, shard_sheet
+    from ..evaluation.curated import TITLES, ShardJudge, about_shards, read_clips, shard_methods, shard_sheet
     from ..evaluation.judge import fingerprint
-    from ..evaluation.methods import PAIRS, chosen_methods
+    from ..evaluation.methods import PAIRS
     from ..rendering import save_png
 
     model = models.load(chosen.model)
-    methods = [name for name in chosen_methods(chosen.methods, model, False) if name not in ("floor", "mean")]
+    methods = shard_methods(chosen.methods, model)
     settings = _sampling(model, chosen)
-    judge = ShardJudge(model, _anchors(chosen.model), settings, tuple(methods), chosen.seeds, chosen.resolution)
+    judge = ShardJudge(model, _anchors(chosen.model), settings, methods, chosen.seeds, chosen.resolution)
     clips = read_clips(chosen.shards, chosen.split, model)
     rows, pictures = [], []
     with bar("clips", chosen.quiet) as progress:
@@ -143,11 +182,13 @@ def _procedural(chosen: argparse.Namespace) -> None:
     from ..evaluation.methods import METHODS, PAIRS, chosen_methods
     from ..evaluation.procedural import Plan, about, run_plan
     from ..evaluation.score_file import ScoreFile
+    from ..evaluation.truth import check_fits
     from ..training.origins import shards_origin
 
     if chosen.split not in SPLITS[1:]:
         raise InputError(f"--split is {chosen.split!r}; held-out procedural clips have {', '.join(SPLITS[1:])}.")
     model = models.load(chosen.model)
+    check_fits(model)
     methods = chosen_methods(chosen.methods, model, chosen.data is not None)
     judge = _judge(chosen, model, methods)
     if chosen.sheet:

@@ -18,6 +18,7 @@ from ..data.slots import assign_slots
 from ..decoding.coarse import CoarseToFine
 from ..decoding.grid import Grid
 from ..decoding.memory import ChunkedField
+from ..errors import InputError
 from ..geometry.distances import cloud_distances
 from ..geometry.motion import jitter
 from ..models import ModelBundle
@@ -26,7 +27,7 @@ from ..training.latents import encode_clip
 from .decoded import CHUNK, Decoded, decode_latents
 from .judge import BOUNDS, THRESHOLDS
 from .measures import MEASURES
-from .methods import METHODS, SEED_STEP, generate_latents, generates
+from .methods import METHODS, NEED_DATA, SEED_STEP, chosen_methods, generate_latents, generates
 from .occupancy import occupancy_iou, solid_drift
 from .score_file import Row
 from .sheet import clip_sheet, fitted_camera, render_frames, render_points, spread_frames
@@ -42,6 +43,18 @@ class ShardClip:
     name: str
     asset: str
     arrays: dict[str, np.ndarray]
+
+
+def shard_methods(names: str | None, model: ModelBundle) -> tuple[str, ...]:
+    """Methods from a list with commas, None for the defaults, without the floor, which is always there.
+
+    Raises InputError for unknown ones and for those that only procedural clips have.
+    """
+    asked = [name.strip() for name in (names or "").split(",")]
+    odd = [name for name in asked if name in ("mean", *NEED_DATA)]
+    if odd:
+        raise InputError(f"The method {odd[0]} is for procedural clips only; leave it out of --methods with --shards.")
+    return tuple(name for name in chosen_methods(names, model, False) if name not in ("floor", "mean"))
 
 
 def read_clips(data: Path, split: str, model: ModelBundle) -> list[ShardClip]:

@@ -10,6 +10,7 @@ import torch
 from ..data.procedural import Asset, ProceduralSettings, build_asset, build_clip, surface_in_object
 from ..data.slots import assign_slots
 from ..decoding.grid import Grid
+from ..errors import InputError
 from ..models import ModelBundle, ModelConfig
 from ..training.latents import encode_clip
 
@@ -49,6 +50,16 @@ def procedural_settings(config: ModelConfig) -> ProceduralSettings:
         image_size=config.image_encoder.image_size,
         frames=config.frames,
     )
+
+
+def check_fits(model: ModelBundle) -> None:
+    """Raises InputError for a model that takes more surface points than procedural clips have."""
+    held, taken = procedural_settings(model.config).surface_points, model.config.vae.n_samples
+    if held < taken:
+        raise InputError(
+            f"{model.name} takes {taken} surface points and procedural clips have {held}, which fits the tiny preset "
+            "only; evaluate it on curated assets with --shards."
+        )
 
 
 def make_truth(
