@@ -20,11 +20,13 @@ from shapegen4d_core.data import shards
 from shapegen4d_core.data.curation import ray_backend, run
 from shapegen4d_core.data.curation.run import Rights, curate, find_files, read_rights, summary, table
 from shapegen4d_core.data.curation.settings import FULL, TINY, CurationSettings, preset
+from shapegen4d_core.data.curation.settings import PRESETS as CURATION_PRESETS
 from shapegen4d_core.data.jobs import MADE, Outcome
 from shapegen4d_core.data.procedural import ProceduralSettings
 from shapegen4d_core.errors import InputError
 from shapegen4d_core.export import write_glb
 from shapegen4d_core.importing import to_sequence
+from shapegen4d_core.models.presets import PRESETS as MODEL_PRESETS
 
 ROOT = Path(__file__).parents[2]
 RIGHTS = Rights("CC0-1.0", "nobody")
@@ -164,6 +166,13 @@ def test_presets_follow_the_published_and_the_bundled_recipe():
     for key in ("surface_points", "near_points", "uniform_points", "aligned_points", "truncation", "image_size",
                 "frames", "frame", "margin", "foreground_ratio", "fov_degrees", "elevation_degrees"):
         assert getattr(TINY, key) == getattr(procedural, key), key
+
+
+def test_presets_fill_the_picture_as_their_models_are_used():
+    assert {name: chosen.foreground_ratio for name, chosen in CURATION_PRESETS.items()} == {
+        "tiny": MODEL_PRESETS["tiny"].foreground_ratio,
+        "full": MODEL_PRESETS["step1x-3d"].foreground_ratio,
+    }
 
 
 def test_names_come_from_paths_and_never_clash(tmp_path):
