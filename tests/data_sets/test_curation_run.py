@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -216,7 +217,7 @@ def test_a_ray_task_gives_the_outcome_as_text():
     assert (first.name, first.detail, second.state) == ("a", "x", "failed") and "ZeroDivision" in second.detail
 
 
-@pytest.mark.skipif("SHAPEGEN4D_TEST_RAY" not in os.environ, reason="takes a minute: set SHAPEGEN4D_TEST_RAY=1")
+@pytest.mark.skipif("SHAPEGEN4D_TEST_RAY" not in os.environ, reason="takes 14 s: set SHAPEGEN4D_TEST_RAY=1")
 def test_ray_writes_the_same_bytes(folder, tmp_path, fast):
     pytest.importorskip("ray.data")
     plain = states(curate(folder, tmp_path / "a", fast, RIGHTS, workers=1))
@@ -225,6 +226,15 @@ def test_ray_writes_the_same_bytes(folder, tmp_path, fast):
     for path in sorted((tmp_path / "a" / "train").glob("*.safetensors")):
         assert path.read_bytes() == (tmp_path / "b" / "train" / path.name).read_bytes()
     assert set(states(curate(folder, tmp_path / "b", fast, RIGHTS, backend="ray")).values()) >= {("kept", "")}
+
+
+def test_ray_has_the_bounds_of_what_is_called(monkeypatch):
+    assert f'ray = ["{ray_backend.PACKAGE}"]' in (ROOT / "pyproject.toml").read_text()
+    later = SimpleNamespace(__version__="2.64.0", data=SimpleNamespace(Dataset=SimpleNamespace(map=lambda fn: None)))
+    monkeypatch.setitem(sys.modules, "ray", later)
+    monkeypatch.setitem(sys.modules, "ray.data", later.data)
+    with pytest.raises(InputError, match=r"Ray 2\.64\.0 does not fit"):
+        list(ray_backend.run_on_ray(print, [("a", 1)]))
 
 
 def test_without_ray_the_package_is_named(monkeypatch, fast):
