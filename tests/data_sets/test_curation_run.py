@@ -1,9 +1,9 @@
 """Folders of files to shards: names, rights, refusals, resuming after a kill, the same bytes from any workers."""
 
+import argparse
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -17,6 +17,7 @@ import trimesh
 from safetensors.numpy import load_file
 
 from shapegen4d_core import cli
+from shapegen4d_core.cli import curate as curate_command
 from shapegen4d_core.data import shards
 from shapegen4d_core.data.curation import ray_backend, run
 from shapegen4d_core.data.curation.run import Rights, curate, find_files, read_rights, summary, table
@@ -58,7 +59,7 @@ def states(outcomes):
     return {outcome.name: (outcome.state, outcome.reason) for outcome in outcomes}
 
 
-def test_refusals_are_named_counted_remembered_and_can_be_retried(folder, tmp_path, fast, monkeypatch):
+def test_refusals_are_named_counted_remembered_and_can_be_retried(folder, tmp_path, fast, bending, monkeypatch):
     data = tmp_path / "data"
     outcomes = list(curate(folder, data, fast, RIGHTS, workers=1))
     assert states(outcomes) == {
@@ -78,7 +79,7 @@ def test_refusals_are_named_counted_remembered_and_can_be_retried(folder, tmp_pa
     monkeypatch.undo()
     retried = [o.name for o in curate(folder, data, fast, RIGHTS, workers=1, retry=True) if o.seconds]
     assert retried == ["broken", "still"]
-    shutil.copy(folder / "grow.glb", folder / "still.glb")  # another file under the same name is looked at again
+    write_glb(to_sequence(bending), folder / "still.glb")  # another file under the same name is looked at again
     assert states(curate(folder, data, fast, RIGHTS, workers=1))["still"] == ("made", "")
     assert not list(data.rglob("still.rejected.json"))
 
@@ -113,7 +114,7 @@ def test_a_killed_run_resumes_without_redoing_what_is_finished(folder, tmp_path,
     """SIGKILL at the first shard: that one stays as it is, the others follow, nothing is half-written."""
     ball = trimesh.creation.icosphere(2, 0.5)
     for number in range(2):
-        mesh = make(ball, lambda v, u, n=number: v * (1 + u * np.array([1, 0.2 * n, 0])))
+        mesh = make(ball, lambda v, u, n=number: v * (1 + u * np.array([1, 0.2 + 0.2 * n, 0])))
         write_glb(to_sequence(mesh), folder / f"more{number}.glb")
     command = [sys.executable, "-m", "shapegen4d_core", "curate", "--input", str(folder), "-o", str(tmp_path / "data")]
     command += "--licence CC0-1.0 --workers 1 --views 1 --frames 2 --resolution 24 --image-size 24".split()
@@ -126,7 +127,7 @@ def test_a_killed_run_resumes_without_redoing_what_is_finished(folder, tmp_path,
     before = {path.name: path.stat().st_mtime_ns for path in shards_folder.glob("*.safetensors")}
     assert 0 < len(before) < 4
     settings = preset("tiny", views=1, frames=2, resolution=24, image_size=24)
-    made = states(curate(folder, tmp_path / "data", settings, RIGHTS, workers=1))
+    made = states(curate(folder, tmp_path / "data", settings, Rights("CC0-1.0"), workers=1))
     assert {name for name, (state, _) in made.items() if state == "kept"} == {name[:-12] for name in before}
     after = {path.name: path.stat().st_mtime_ns for path in shards_folder.glob("*.safetensors")}
     assert len(after) == 4 and all(after[name] == stamp for name, stamp in before.items())
@@ -206,6 +207,40 @@ def test_the_command_prints_a_table_and_refuses_without_a_licence(folder, tmp_pa
     said = capsys.readouterr().out
     assert "| made | 2 | |" in said and "rejected: no motion | 1 | still-v0" in said and "s per frame" in said
     assert len(list((tmp_path / "data" / "test").glob("*.safetensors"))) == 2
+
+
+GIVEN = {
+    "--licence": "CC0-1.0", "--attribution": "A. Maker", "--licences": "l.json", "--split": "test", "--held-out": "0.1",
+    "--preset": "full", "--frames": "16", "--fps": "8", "--resolution": "32", "--frame": "view", "--views": "2",
+    "--image-size": "64", "--root-motion": "keep", "--seed": "0", "--backend": "ray",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("option", [*GIVEN, "--retry-rejected"])
+def test_procedural_shapes_take_no_options_of_files(tmp_path, capsys, option):
+    given = [option, GIVEN[option]] if option in GIVEN else [option]
+    assert cli.main(["curate", "-o", str(tmp_path / "data"), "--clips", "1", *given]) == cli.REFUSED
+    assert f"Procedural shapes take no {option};" in capsys.readouterr().err and not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("option", ["--clips", "--test", "--unseen", "--motion"])
+def test_files_take_no_counts_of_procedural_shapes(folder, tmp_path, capsys, option):
+    given = ["curate", "--input", str(folder), "-o", str(tmp_path / "data"), "--licence", "CC0-1.0", option, "0"]
+    assert cli.main(given) == cli.REFUSED
+    assert f"Animated files take no {option}," in capsys.readouterr().err
+
+
+def test_every_option_of_the_command_has_its_kind():
+    verbs = argparse.ArgumentParser().add_subparsers()
+    curate_command.add_verbs(verbs)
+    known = set(vars(verbs.choices["curate"].parse_args(["-o", "data"]))) - {"output", "workers", "input", "run"}
+    assert known == {*curate_command._FOR_FILES, *curate_command._CLIPS}
+
+
+def test_procedural_shapes_of_other_settings_are_not_told_to_give_the_same(tmp_path):
+    list(shards.generate(tmp_path, 1, "train", 1, ProceduralSettings(frames=2)))
+    with pytest.raises(InputError, match=r"another frames; give another folder\.$"):
+        list(shards.generate(tmp_path, 1, "train", 1))
 
 
 def test_a_ray_task_gives_the_outcome_as_text():
