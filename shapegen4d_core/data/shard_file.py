@@ -95,12 +95,22 @@ def read_asset(path: str | Path) -> dict[str, Any]:
     return asset
 
 
-def is_finished(path: str | Path, settings: Mapping[str, Any]) -> bool:
-    """Whether the shard is there; raises InputError when it was made with other settings."""
+def is_finished(path: str | Path, settings: Mapping[str, Any], **recorded: str) -> bool:
+    """Whether the shard is there and its description says what is ``recorded``, such as its licence.
+
+    Raises InputError when it was made with other settings.
+    """
     if not Path(path).exists():
         return False
-    found, wanted = read_asset(path).get("settings", {}), json.loads(json.dumps(settings))
+    asset = read_asset(path)
+    found, wanted = asset.get("settings"), json.loads(json.dumps(settings))
+    found = found if isinstance(found, dict) else {}
     if found != wanted:
         odd = sorted(key for key in found.keys() | wanted.keys() if found.get(key) != wanted.get(key))
-        raise InputError(f"{path} was made with another {', '.join(odd)}; give the same settings or another folder.")
-    return True
+        raise InputError(f"{path} was made with another {', '.join(odd)}; {_remedy(asset)}.")
+    return all(asset.get(key) == value for key, value in recorded.items())
+
+
+def _remedy(asset: Mapping[str, Any]) -> str:
+    """Procedural shapes have no options for their settings."""
+    return "give the same settings or another folder" if asset.get("sha256") else "give another folder"

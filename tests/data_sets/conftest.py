@@ -54,5 +54,6 @@ def small():
         uniform_points=128,
         views=2,
         image_size=48,
+        foreground_ratio=0.9,
         elevation_degrees=(0.0, 20.0),
     )

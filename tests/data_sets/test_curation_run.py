@@ -1,14 +1,15 @@
 """Folders of files to shards: names, rights, refusals, resuming after a kill, the same bytes from any workers."""
 
+import argparse
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,15 +17,18 @@ import trimesh
 from safetensors.numpy import load_file
 
 from shapegen4d_core import cli
+from shapegen4d_core.cli import curate as curate_command
 from shapegen4d_core.data import shards
 from shapegen4d_core.data.curation import ray_backend, run
 from shapegen4d_core.data.curation.run import Rights, curate, find_files, read_rights, summary, table
 from shapegen4d_core.data.curation.settings import FULL, TINY, CurationSettings, preset
+from shapegen4d_core.data.curation.settings import PRESETS as CURATION_PRESETS
 from shapegen4d_core.data.jobs import MADE, Outcome
 from shapegen4d_core.data.procedural import ProceduralSettings
 from shapegen4d_core.errors import InputError
 from shapegen4d_core.export import write_glb
 from shapegen4d_core.importing import to_sequence
+from shapegen4d_core.models.presets import PRESETS as MODEL_PRESETS
 
 ROOT = Path(__file__).parents[2]
 RIGHTS = Rights("CC0-1.0", "nobody")
@@ -55,7 +59,7 @@ def states(outcomes):
     return {outcome.name: (outcome.state, outcome.reason) for outcome in outcomes}
 
 
-def test_refusals_are_named_counted_remembered_and_can_be_retried(folder, tmp_path, fast, monkeypatch):
+def test_refusals_are_named_counted_remembered_and_can_be_retried(folder, tmp_path, fast, bending, monkeypatch):
     data = tmp_path / "data"
     outcomes = list(curate(folder, data, fast, RIGHTS, workers=1))
     assert states(outcomes) == {
@@ -75,7 +79,7 @@ def test_refusals_are_named_counted_remembered_and_can_be_retried(folder, tmp_pa
     monkeypatch.undo()
     retried = [o.name for o in curate(folder, data, fast, RIGHTS, workers=1, retry=True) if o.seconds]
     assert retried == ["broken", "still"]
-    shutil.copy(folder / "grow.glb", folder / "still.glb")  # another file under the same name is looked at again
+    write_glb(to_sequence(bending), folder / "still.glb")  # another file under the same name is looked at again
     assert states(curate(folder, data, fast, RIGHTS, workers=1))["still"] == ("made", "")
     assert not list(data.rglob("still.rejected.json"))
 
@@ -110,7 +114,7 @@ def test_a_killed_run_resumes_without_redoing_what_is_finished(folder, tmp_path,
     """SIGKILL at the first shard: that one stays as it is, the others follow, nothing is half-written."""
     ball = trimesh.creation.icosphere(2, 0.5)
     for number in range(2):
-        mesh = make(ball, lambda v, u, n=number: v * (1 + u * np.array([1, 0.2 * n, 0])))
+        mesh = make(ball, lambda v, u, n=number: v * (1 + u * np.array([1, 0.2 + 0.2 * n, 0])))
         write_glb(to_sequence(mesh), folder / f"more{number}.glb")
     command = [sys.executable, "-m", "shapegen4d_core", "curate", "--input", str(folder), "-o", str(tmp_path / "data")]
     command += "--licence CC0-1.0 --workers 1 --views 1 --frames 2 --resolution 24 --image-size 24".split()
@@ -123,7 +127,7 @@ def test_a_killed_run_resumes_without_redoing_what_is_finished(folder, tmp_path,
     before = {path.name: path.stat().st_mtime_ns for path in shards_folder.glob("*.safetensors")}
     assert 0 < len(before) < 4
     settings = preset("tiny", views=1, frames=2, resolution=24, image_size=24)
-    made = states(curate(folder, tmp_path / "data", settings, RIGHTS, workers=1))
+    made = states(curate(folder, tmp_path / "data", settings, Rights("CC0-1.0"), workers=1))
     assert {name for name, (state, _) in made.items() if state == "kept"} == {name[:-12] for name in before}
     after = {path.name: path.stat().st_mtime_ns for path in shards_folder.glob("*.safetensors")}
     assert len(after) == 4 and all(after[name] == stamp for name, stamp in before.items())
@@ -166,6 +170,13 @@ def test_presets_follow_the_published_and_the_bundled_recipe():
         assert getattr(TINY, key) == getattr(procedural, key), key
 
 
+def test_presets_fill_the_picture_as_their_models_are_used():
+    assert {name: chosen.foreground_ratio for name, chosen in CURATION_PRESETS.items()} == {
+        "tiny": MODEL_PRESETS["tiny"].foreground_ratio,
+        "full": MODEL_PRESETS["step1x-3d"].foreground_ratio,
+    }
+
+
 def test_names_come_from_paths_and_never_clash(tmp_path):
     for name in ("a b.glb", "A-b.gltf", "c/a.glb", "c-a.glb", "note.txt", "\u00e9.glb"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -198,6 +209,40 @@ def test_the_command_prints_a_table_and_refuses_without_a_licence(folder, tmp_pa
     assert len(list((tmp_path / "data" / "test").glob("*.safetensors"))) == 2
 
 
+GIVEN = {
+    "--licence": "CC0-1.0", "--attribution": "A. Maker", "--licences": "l.json", "--split": "test", "--held-out": "0.1",
+    "--preset": "full", "--frames": "16", "--fps": "8", "--resolution": "32", "--frame": "view", "--views": "2",
+    "--image-size": "64", "--root-motion": "keep", "--seed": "0", "--backend": "ray",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("option", [*GIVEN, "--retry-rejected"])
+def test_procedural_shapes_take_no_options_of_files(tmp_path, capsys, option):
+    given = [option, GIVEN[option]] if option in GIVEN else [option]
+    assert cli.main(["curate", "-o", str(tmp_path / "data"), "--clips", "1", *given]) == cli.REFUSED
+    assert f"Procedural shapes take no {option};" in capsys.readouterr().err and not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("option", ["--clips", "--test", "--unseen", "--motion"])
+def test_files_take_no_counts_of_procedural_shapes(folder, tmp_path, capsys, option):
+    given = ["curate", "--input", str(folder), "-o", str(tmp_path / "data"), "--licence", "CC0-1.0", option, "0"]
+    assert cli.main(given) == cli.REFUSED
+    assert f"Animated files take no {option}," in capsys.readouterr().err
+
+
+def test_every_option_of_the_command_has_its_kind():
+    verbs = argparse.ArgumentParser().add_subparsers()
+    curate_command.add_verbs(verbs)
+    known = set(vars(verbs.choices["curate"].parse_args(["-o", "data"]))) - {"output", "workers", "input", "run"}
+    assert known == {*curate_command._FOR_FILES, *curate_command._CLIPS}
+
+
+def test_procedural_shapes_of_other_settings_are_not_told_to_give_the_same(tmp_path):
+    list(shards.generate(tmp_path, 1, "train", 1, ProceduralSettings(frames=2)))
+    with pytest.raises(InputError, match=r"another frames; give another folder\.$"):
+        list(shards.generate(tmp_path, 1, "train", 1))
+
+
 def test_a_ray_task_gives_the_outcome_as_text():
     def work(name, job):
         return Outcome(name, MADE, detail=job) if job else 1 / 0
@@ -207,7 +252,7 @@ def test_a_ray_task_gives_the_outcome_as_text():
     assert (first.name, first.detail, second.state) == ("a", "x", "failed") and "ZeroDivision" in second.detail
 
 
-@pytest.mark.skipif("SHAPEGEN4D_TEST_RAY" not in os.environ, reason="takes a minute: set SHAPEGEN4D_TEST_RAY=1")
+@pytest.mark.skipif("SHAPEGEN4D_TEST_RAY" not in os.environ, reason="takes 14 s: set SHAPEGEN4D_TEST_RAY=1")
 def test_ray_writes_the_same_bytes(folder, tmp_path, fast):
     pytest.importorskip("ray.data")
     plain = states(curate(folder, tmp_path / "a", fast, RIGHTS, workers=1))
@@ -216,6 +261,15 @@ def test_ray_writes_the_same_bytes(folder, tmp_path, fast):
     for path in sorted((tmp_path / "a" / "train").glob("*.safetensors")):
         assert path.read_bytes() == (tmp_path / "b" / "train" / path.name).read_bytes()
     assert set(states(curate(folder, tmp_path / "b", fast, RIGHTS, backend="ray")).values()) >= {("kept", "")}
+
+
+def test_ray_has_the_bounds_of_what_is_called(monkeypatch):
+    assert f'ray = ["{ray_backend.PACKAGE}"]' in (ROOT / "pyproject.toml").read_text()
+    later = SimpleNamespace(__version__="2.64.0", data=SimpleNamespace(Dataset=SimpleNamespace(map=lambda fn: None)))
+    monkeypatch.setitem(sys.modules, "ray", later)
+    monkeypatch.setitem(sys.modules, "ray.data", later.data)
+    with pytest.raises(InputError, match=r"Ray 2\.64\.0 does not fit"):
+        list(ray_backend.run_on_ray(print, [("a", 1)]))
 
 
 def test_without_ray_the_package_is_named(monkeypatch, fast):

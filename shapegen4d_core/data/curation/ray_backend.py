@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from ...errors import InputError
 from ...optional_packages import needed
 from ..jobs import FAILED, Job, Outcome, Work, guarded
+
+PACKAGE = "ray[data]>=2.22,<2.64"
+"""The versions whose ``map`` takes ``ray_remote_args_fn``; the extra in pyproject.toml has the same bounds."""
 
 
 def run_on_ray(work: Work, jobs: Sequence[Job], workers: int = 1) -> Iterator[Outcome]:
     """Outcomes of all jobs as they finish, from a running Ray cluster or a local one with ``workers`` cores.
 
     A job whose process keeps dying is reported as failed. The files must be where every node can read and write them.
-    Raises InputError without Ray.
+    Raises InputError without a fitting Ray.
     """
     if not jobs:
         return
-    with needed("The Ray backend needs", "ray[data]", "ray", ", or use processes"):
+    with needed("The Ray backend needs", PACKAGE, "ray", ", or use processes"):
         import ray
         import ray.data
+    if "ray_remote_args_fn" not in inspect.signature(ray.data.Dataset.map).parameters:
+        fitting = f"install another with: pip install '{PACKAGE}', or use processes"
+        raise InputError(f"Ray {ray.__version__} does not fit; {fitting}.")
     started = not ray.is_initialized()
     if started:
         ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, configure_logging=False)

@@ -2,82 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
-import zlib
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
 from ...storage import atomic_path
-from ..jobs import FAILED, MADE, REJECTED, Outcome, run_jobs
+from ..jobs import MADE, REJECTED, Job, Outcome, run_jobs
 from ..shard_file import checked_split, is_finished, shard_path
 from .asset import AssetJob, curate_file
+from .report import KEPT, summary, table
 from .settings import CurationSettings
+from .sources import Rights, Source, digest, find_files, find_sources, read_rights
+from .splits import HELD_OUT, TWICE, Shelf, allot, check_held_out, place_of
 
-SUFFIXES = (".glb", ".gltf")
+__all__ = ["BACKENDS", "KEPT", "Rights", "curate", "find_files", "read_rights", "summary", "table"]
+
 BACKENDS = ("processes", "ray")
-KEPT = "kept"
-
-
-@dataclass(frozen=True)
-class Rights:
-    """Licence and attribution recorded with every asset; ``by_file`` overrides them for relative paths."""
-
-    licence: str
-    attribution: str = ""
-    by_file: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-
-    def of(self, shown: str) -> dict[str, str]:
-        """The licence and attribution of one file, named relative to the input folder."""
-        own = self.by_file.get(shown, {})
-        return {key: str(own.get(key, getattr(self, key))) for key in ("licence", "attribution")}
-
-
-def find_files(folder: str | Path) -> dict[str, Path]:
-    """All .glb and .gltf files below a folder, or the one file given, by the name their shard gets.
-
-    The name comes from the path; where two would get the same one, both end in a number made from the path.
-    Raises InputError when there are none.
-    """
-    folder = Path(folder)
-    paths = [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.is_file())
-    paths = [path for path in paths if path.suffix.lower() in SUFFIXES]
-    if not paths:
-        raise InputError(f"There are no .glb or .gltf files in {folder}; give the folder of the animated assets.")
-    plain = {path: _plain(_shown(path, folder)) for path in paths}
-    uses = Counter(plain.values())
-    names = {}
-    for path, name in plain.items():
-        digits = f"-{zlib.crc32(_shown(path, folder).encode()):08x}" if uses[name] > 1 or not name else ""
-        names[(name + digits).strip("-")] = path
-    return names
-
-
-def _shown(path: Path, folder: Path) -> str:
-    return path.name if path == folder else path.relative_to(folder).as_posix()
-
-
-def _plain(shown: str) -> str:
-    return re.sub(r"[^a-z0-9_]+", "-", shown.rsplit(".", 1)[0].lower()).strip("-")
-
-
-def plan(
-    source: str | Path, data: str | Path, split: str, settings: CurationSettings, rights: Rights
-) -> list[tuple[str, AssetJob]]:
-    """The shards to make, by name: one per file, or one per file and view when ``settings.frame`` is "view"."""
-    jobs = []
-    for name, path in find_files(source).items():
-        shown = _shown(path, Path(source))
-        for view in [None] if settings.frame == "canonical" else range(settings.views):
-            shard = name if view is None else f"{name}-v{view}"
-            target = str(shard_path(data, split, shard))
-            jobs.append((shard, AssetJob(str(path), shown, target, view, settings, **rights.of(shown))))
-    return jobs
 
 
 def curate(
@@ -89,30 +32,28 @@ def curate(
     workers: int = 2,
     backend: str = "processes",
     retry: bool = False,
+    held_out: float = 0.0,
 ) -> Iterator[Outcome]:
     """Make the missing shards of a folder and yield every asset's outcome, of those left alone at once.
 
     Refusals are remembered beside the shards until the file or the settings change, or ``retry`` asks for them.
-    Errors are not: the next run tries again. ``backend``: "processes", or "ray" for Ray Data. A JSON report
+    Errors are not: the next run tries again. Files that the data folder has already, and names that it has of other
+    files, are refused without being remembered. ``held_out``: the share of assets that go to split "test", at least
+    one of two that can be used. ``backend``: "processes", or "ray" for Ray Data. A JSON report
     ``DATA/<split>/curation.json`` is written at the end. Raises InputError.
     """
     if backend not in BACKENDS:
         raise InputError(f"backend={backend!r} is unknown; use 'processes' or 'ray'")
-    Path(data, checked_split(split)).mkdir(parents=True, exist_ok=True)
-    outcomes, open_jobs = [], []
-    for name, job in plan(source, data, split, settings, rights):
-        if is_finished(job.target, asdict(settings)):
-            outcomes.append(Outcome(name, KEPT, job.target))
-        elif not retry and (refusal := _remembered(name, job)) is not None:
-            outcomes.append(refusal)
-        else:
-            open_jobs.append((name, job))
-    yield from outcomes
-    for outcome in _runner(backend)(curate_file, open_jobs, workers):
-        outcomes.append(outcome)
-        _remember(dict(open_jobs)[outcome.name], outcome)
-        yield outcome
-    _write(Path(data, split, "curation.json"), summary(outcomes, settings))
+    check_held_out(held_out, checked_split(split))
+    work = _Work(Path(data), settings, rights, split, held_out, retry)
+    yield from work.look(find_sources(source))
+    if held_out:
+        yield from work.make(HELD_OUT, _runner(backend), workers)
+        while work.spare and not work.has(HELD_OUT):
+            work.hold_out(work.spare.pop(0))
+            yield from work.make(HELD_OUT, _runner(backend), workers)
+    yield from work.make(split, _runner(backend), workers)
+    work.report()
 
 
 def _runner(backend: str) -> Any:
@@ -123,13 +64,117 @@ def _runner(backend: str) -> Any:
     return run_on_ray
 
 
+@dataclass
+class _Work:
+    """What a run has to do and has done: the sources left to make and the outcomes, by split."""
+
+    data: Path
+    settings: CurationSettings
+    rights: Rights
+    split: str
+    share: float
+    retry: bool
+    outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
+    sources: dict[str, Source] = field(default_factory=dict)
+    splits: dict[str, str] = field(default_factory=dict)
+    spare: list[str] = field(default_factory=list)
+    open: dict[str, list[Job]] = field(default_factory=dict)
+
+    def look(self, sources: list[Source]) -> Iterator[Outcome]:
+        """Sort the sources into splits and yield the outcomes of those with nothing to make."""
+        self.outcomes = {self.split: []}
+        shelf, first = Shelf(self.data), {}
+        refused = {} if not self.share else {s.name: home for s in sources if (home := self._refused_in(s))}
+        for source in sources:
+            split = self._home(source.name, shelf) or refused.get(source.name) or self._by_share(source.name)
+            objection = shelf.objection(source.name, source.sha256, split)
+            if objection is None and first.setdefault(source.sha256, source.name) != source.name:
+                objection = TWICE, f"the input holds it as {first[source.sha256]} as well"
+            if objection is None:
+                self.sources[source.name], self.splits[source.name] = source, split
+            else:
+                for name, _ in self._jobs(source, split):
+                    yield self._note(split, Outcome(name, REJECTED, reason=objection[0], detail=objection[1]))
+        if self.share:
+            self._allot(shelf, refused)
+        for name, source in self.sources.items():
+            yield from self._left_alone(source, self.splits[name])
+
+    def _allot(self, shelf: Shelf, refused: Mapping[str, str]) -> None:
+        bound = {name: home for name in self.sources if (home := self._home(name, shelf))}
+        names = [name for name in self.sources if name in bound or name not in refused]
+        splits, self.spare = allot(names, self.share, bound, shelf.filled)
+        self.splits |= splits
+
+    def _home(self, name: str, shelf: Shelf) -> str | None:
+        """The split that an asset has to be in: the one asked for, or with a share the one it was made in."""
+        return shelf.home(name) if self.share else self.split
+
+    def _by_share(self, name: str) -> str:
+        return HELD_OUT if place_of(name) < self.share else self.split
+
+    def _refused_in(self, source: Source) -> str | None:
+        for split in (HELD_OUT, self.split):
+            if any(_refusal_path(job).exists() for _, job in self._jobs(source, split)):
+                return split
+        return None
+
+    def _jobs(self, source: Source, split: str) -> list[Job]:
+        """The shards of one source by name: one, or one per view when ``settings.frame`` is "view"."""
+        jobs = []
+        for view in [None] if self.settings.frame == "canonical" else range(self.settings.views):
+            name = source.name if view is None else f"{source.name}-v{view}"
+            target = str(shard_path(self.data, split, name))
+            rights = self.rights.of(source.shown)
+            jobs.append((name, AssetJob(str(source.path), source.shown, target, view, self.settings, **rights)))
+        return jobs
+
+    def _left_alone(self, source: Source, split: str) -> Iterator[Outcome]:
+        self.open[source.name] = []
+        for name, job in self._jobs(source, split):
+            rights = {"licence": job.licence, "attribution": job.attribution}
+            if is_finished(job.target, asdict(self.settings), **rights):
+                yield self._note(split, Outcome(name, KEPT, job.target))
+            elif not self.retry and (refusal := _remembered(name, job)) is not None:
+                yield self._note(split, refusal)
+            else:
+                self.open[source.name].append((name, job))
+
+    def hold_out(self, name: str) -> None:
+        """Move a source of which nothing is made yet to the held-out split."""
+        self.splits[name], self.open[name] = HELD_OUT, self._jobs(self.sources[name], HELD_OUT)
+
+    def has(self, split: str) -> bool:
+        """Whether a shard of this run's sources is in a split."""
+        return any(outcome.state in (MADE, KEPT) for outcome in self.outcomes.get(split, ()))
+
+    def make(self, split: str, runner: Any, workers: int) -> Iterator[Outcome]:
+        """Make what is left of a split and yield the outcomes as they come."""
+        names = [name for name in self.open if self.splits[name] == split]
+        jobs = dict(job for name in names for job in self.open.pop(name))
+        if jobs:
+            (self.data / split).mkdir(parents=True, exist_ok=True)
+        for outcome in runner(curate_file, list(jobs.items()), workers):
+            _remember(jobs[outcome.name], outcome)
+            yield self._note(split, outcome)
+
+    def _note(self, split: str, outcome: Outcome) -> Outcome:
+        self.outcomes.setdefault(split, []).append(outcome)
+        return outcome
+
+    def report(self) -> None:
+        """Write the report of every split that was worked on."""
+        for split, outcomes in self.outcomes.items():
+            (self.data / split).mkdir(parents=True, exist_ok=True)
+            _write(self.data / split / "curation.json", summary(outcomes, self.settings))
+
+
 def _refusal_path(job: AssetJob) -> Path:
     return Path(job.target.removesuffix(".safetensors") + ".rejected.json")
 
 
 def _signature(job: AssetJob) -> dict[str, Any]:
-    digest = hashlib.sha256(Path(job.source).read_bytes()).hexdigest()
-    return {"sha256": digest, "settings": json.loads(json.dumps(asdict(job.settings)))}
+    return {"sha256": digest(job.source), "settings": json.loads(json.dumps(asdict(job.settings)))}
 
 
 def _remembered(name: str, job: AssetJob) -> Outcome | None:
@@ -157,53 +202,3 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def summary(outcomes: Sequence[Outcome], settings: CurationSettings) -> dict[str, Any]:
-    """Counts by state and by reason, the names behind them, seconds per asset and figures, ready for JSON."""
-    ordered = sorted(outcomes, key=lambda outcome: outcome.name)
-    seconds = [outcome.seconds for outcome in ordered if outcome.state == MADE]
-    return {
-        "counts": {state: sum(o.state == state for o in ordered) for state in (MADE, KEPT, REJECTED, FAILED)},
-        "rejected": _by_reason(ordered, REJECTED),
-        "failed": _by_reason(ordered, FAILED),
-        "seconds_per_shard": sum(seconds) / len(seconds) if seconds else None,
-        "figures": {outcome.name: outcome.figures for outcome in ordered if outcome.figures},
-        "settings": asdict(settings),
-    }
-
-
-def _by_reason(outcomes: Sequence[Outcome], state: str) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
-    for outcome in outcomes:
-        if outcome.state == state:
-            found.setdefault(outcome.reason, {})[outcome.name] = outcome.detail
-    return found
-
-
-def table(report: Mapping[str, Any]) -> Iterator[str]:
-    """Markdown lines of :func:`summary`: what was made, and every reason with its count and names."""
-    yield "| outcome | shards | which |"
-    yield "|---|---|---|"
-    yield f"| made | {report['counts'][MADE]} | |"
-    yield f"| kept from before | {report['counts'][KEPT]} | |"
-    for state in (REJECTED, FAILED):
-        for reason, names in sorted(report[state].items(), key=lambda item: -len(item[1])):
-            shown = ", ".join(list(names)[:5]) + (", ..." if len(names) > 5 else "")
-            yield f"| {state}: {reason} | {len(names)} | {shown} |"
-
-
-def read_rights(path: str | Path | None, licence: str | None, attribution: str) -> Rights:
-    """Rights from a licence for all files and a JSON file {relative path: {"licence": ..., "attribution": ...}}.
-
-    Raises InputError when there is neither, and for a file that is not of that form.
-    """
-    by_file: Any = {}
-    if path is not None:
-        try:
-            by_file = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path} cannot be read as JSON: {error}") from error
-        if not isinstance(by_file, dict) or not all(isinstance(entry, dict) for entry in by_file.values()):
-            raise InputError(f'{path} must hold {{"file.glb": {{"licence": "...", "attribution": "..."}}, ...}}.')
-    if not licence and not by_file:
-        raise InputError("The licence of the assets is recorded in every shard; give --licence or --licences.")
-    return replace(Rights(licence or "unknown", attribution), by_file=by_file)

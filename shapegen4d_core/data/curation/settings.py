@@ -41,7 +41,7 @@ class CurationSettings:
     views: int = 4
     image_size: int = 518
     supersampling: int = 2
-    foreground_ratio: float = 0.9
+    foreground_ratio: float = 0.95
     fov_degrees: float = 35.0
     elevation_degrees: tuple[float, float] = (-10.0, 30.0)
     # -- limits
@@ -89,6 +89,7 @@ TINY = replace(
     views=2,
     image_size=84,
     supersampling=3,
+    foreground_ratio=0.9,
     elevation_degrees=(0.0, 20.0),
 )
 """For the bundled model: the same arrays and conventions as the procedural clips."""
