@@ -76,7 +76,7 @@ class FrameBank:
         if rgba.shape[2:] != (config.image_size, config.image_size, 4):
             raise InputError(
                 f"The pictures are {list(rgba.shape[2:])}; the image encoder takes {config.image_size} pixels: "
-                f"curate with --image-size {config.image_size}."
+                f"curate the files (--input) with --image-size {config.image_size}."
             )
         self.mirrored = len(latents) == 2 * self.clips
         self.config, self.device = config, torch.device(device)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from ..data.slots import fit_anchors
@@ -66,7 +67,9 @@ def run_vae_network(run: Path, model: str | None = None) -> tuple[ShapeVAE, Mode
 
 def scaled(vae: ShapeVAE, latents: Path) -> ShapeVAE:
     """``vae`` told the scale its latents were stored at in the file ``latents`` (``z_scale_factor``)."""
-    vae.config = replace(vae.config, z_scale_factor=float(load_file(latents)["scale"][0]))
+    with safe_open(str(latents), "np") as file:
+        scale = float(file.get_tensor("scale")[0])
+    vae.config = replace(vae.config, z_scale_factor=scale)
     return vae
 
 
