@@ -29,7 +29,8 @@ from shapegen4d_core.evaluation.report import build_report, markdown, write_repo
 from shapegen4d_core.evaluation.score_file import Row, ScoreFile
 from shapegen4d_core.pipeline import sampler_settings
 from shapegen4d_core.training import stages
-from shapegen4d_core.training.networks import LATENTS, finished_model, read_anchors, read_settings
+from shapegen4d_core.training.loop import read_settings
+from shapegen4d_core.training.networks import LATENTS, finished_model, read_anchors
 from shapegen4d_core.training.settings import TrainSettings
 from shapegen4d_core.training.workers import Workers, join
 

@@ -47,6 +47,11 @@ def shard_path(folder: str | Path, split: str, name: str) -> Path:
     return Path(folder) / checked_split(split) / f"{name}.safetensors"
 
 
+def asset_name(shard: str, frame: str) -> str:
+    """The name of the asset in that of its shard, which ends with the view when it was turned to one."""
+    return re.sub(r"-v\d+$", "", shard) if frame == "view" else shard
+
+
 def write_shard(path: str | Path, arrays: Mapping[str, np.ndarray], asset: Mapping[str, Any]) -> None:
     """Write the arrays of one asset and ``asset``, a description that JSON can hold, making the folder if needed.
 

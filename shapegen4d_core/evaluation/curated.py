@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import torch
 from safetensors import safe_open
 
-from ..data.shard_file import checked_split, read_asset
+from ..data.shard_file import asset_name, checked_split, read_asset
 from ..data.shards import read_shards
 from ..data.slots import assign_slots
 from ..decoding.coarse import CoarseToFine
@@ -66,14 +65,9 @@ def read_clips(data: Path, split: str, model: ModelBundle) -> list[ShardClip]:
         with safe_open(path, "np") as file:
             views = file.get_slice("azimuth").get_shape()[0]
         said = read_asset(path)
-        asset = known.setdefault(said.get("sha256") or path.stem, _asset_name(path.stem, said["frame"]))
+        asset = known.setdefault(said.get("sha256") or path.stem, asset_name(path.stem, said["frame"]))
         names += [(path.stem if views == 1 else f"{path.stem}@{view}", asset) for view in range(views)]
     return [ShardClip(*name, {key: values[row] for key, values in arrays.items()}) for row, name in enumerate(names)]
-
-
-def _asset_name(shard: str, frame: str) -> str:
-    """The name of the asset in that of a shard, which ends with its view when it was turned to it."""
-    return re.sub(r"-v\d+$", "", shard) if frame == "view" else shard
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class _Run:
         said = {**settings.to_dict(), "processes": workers.count, **stage.metadata}
         begun = (folder / STATE).exists()
         if begun:
-            check_same(folder, _read_json(folder / SETTINGS), _through_json(said))
+            check_same(folder, read_settings(folder), json.loads(json.dumps(said)))
         elif (folder / AVERAGE).exists():
             load_average(folder, stage.loss).train()
         workers.wait()  # nobody writes what others still compare
@@ -219,12 +219,9 @@ def _write_json(path: Path, values: dict) -> None:
         Path(temporary).write_text(json.dumps(values, indent=1, sort_keys=True), encoding="utf-8")
 
 
-def _through_json(values: dict) -> dict:
-    return json.loads(json.dumps(values))
-
-
-def _read_json(path: Path) -> dict:
-    """Settings written before; {} when they are not there."""
+def read_settings(folder: Path) -> dict:
+    """What a stage was trained with; {} for a folder that does not say. Raises InputError for a damaged file."""
+    path = folder / SETTINGS
     if not path.exists():
         return {}
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from ..models.shape_vae import ShapeVAE
 from ..storage import atomic_path
 from .adapter import AdapterLoss
 from .base import BaseLoss
-from .loop import SETTINGS, load_average
+from .loop import load_average, read_settings
 from .origins import check_latents, check_stage
 from .vae import VAELoss
 
@@ -49,12 +48,6 @@ def fresh_base(slots: bool = True) -> BaseLoss:
     fresh = replace(config, denoiser=replace(config.denoiser, identity_init=True, slot_count=count))
     model = build(fresh, parts=("image_encoder", "denoiser"))
     return BaseLoss(model.image_encoder, model.denoiser)
-
-
-def read_settings(folder: Path) -> dict:
-    """What a stage was trained with; {} for a folder that does not say."""
-    path = folder / SETTINGS
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def run_vae_network(run: Path, model: str | None = None) -> tuple[ShapeVAE, ModelConfig]:

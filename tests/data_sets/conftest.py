@@ -1,5 +1,7 @@
 """Animated meshes made on the spot."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import trimesh
@@ -57,3 +59,9 @@ def small():
         foreground_ratio=0.9,
         elevation_degrees=(0.0, 20.0),
     )
+
+
+@pytest.fixture
+def fast(small):
+    """Settings of next to no work."""
+    return replace(small, frames=2, resolution=24, image_size=24, views=1)

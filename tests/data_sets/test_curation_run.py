@@ -35,11 +35,6 @@ RIGHTS = Rights("CC0-1.0", "nobody")
 
 
 @pytest.fixture
-def fast(small):
-    return replace(small, frames=2, resolution=24, image_size=24, views=1)
-
-
-@pytest.fixture
 def folder(tmp_path, make):
     """Two lively assets, one that stands still and one that is no glTF."""
     (tmp_path / "in" / "Sub Folder").mkdir(parents=True)

@@ -21,11 +21,6 @@ RIGHTS = Rights("CC0-1.0", "nobody")
 
 
 @pytest.fixture
-def fast(small):
-    return replace(small, frames=2, resolution=24, image_size=24, views=1)
-
-
-@pytest.fixture
 def add(make, tmp_path):
     """Writes an asset of its own below tmp_path/in for each number; 0 stands still."""
     folder = tmp_path / "in"

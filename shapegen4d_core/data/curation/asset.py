@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +24,7 @@ from .rejection import Rejected
 from .samples import FrameGeometry, near_points
 from .selection import check_mesh, check_motion
 from .settings import CurationSettings
+from .sources import digest
 from .watertight import SHEET, close_surface
 from .welding import weld
 
@@ -56,7 +55,7 @@ def curate_file(name: str, job: AssetJob) -> Outcome:
         "seed": None,
         "licence": job.licence,
         "attribution": job.attribution,
-        "sha256": hashlib.sha256(Path(job.source).read_bytes()).hexdigest(),
+        "sha256": digest(job.source),
         **description,
     }
     write_shard(job.target, arrays, asset)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from ...errors import InputError
-from ..shard_file import SPLITS, read_asset
+from ..shard_file import SPLITS, asset_name, read_asset
 
 HELD_OUT = "test"
 NAME_TAKEN, TWICE = "name taken", "same file twice"
@@ -60,7 +59,7 @@ class Shelf:
         for split in SPLITS:
             for path in sorted(Path(data, split).glob("*.safetensors")):
                 asset = read_asset(path)
-                name = re.sub(r"-v\d+$", "", path.stem) if asset["frame"] == "view" else path.stem
+                name = asset_name(path.stem, asset["frame"])
                 digest = str(asset.get("sha256"))
                 self.made_of.setdefault((split, name), set()).add(digest)
                 if digest != "None":  # which procedural shapes have
